@@ -1,0 +1,45 @@
+# Everything runs from this folder, in .venv, which the targets set up by themselves.
+# Another interpreter: make run PYTHON=python3.12
+
+PYTHON ?= python3
+PY := .venv/bin/python
+# Written when an installation has ended well; older than a requirement means out of date.
+STAMP := .venv/installed
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test lab bench notebooks base-model
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: $(STAMP) ## execute the notebooks in order into outputs/ and show their results
+	@$(PY) -m utils.run_notebooks
+
+test: $(STAMP) ## check style, then run every test and every notebook
+	@$(PY) -m ruff check .
+	@$(PY) -m pytest
+
+lab: $(STAMP) ## open the notebooks in JupyterLab
+	@$(PY) -m jupyterlab notebooks
+
+bench: $(STAMP) ## run the side-by-side measurements in tests/benchmarks/
+	@for file in tests/benchmarks/bench_*.py; do \
+	    test -e "$$file" || { echo "tests/benchmarks/ holds no bench_*.py"; exit 1; }; \
+	    $(PY) -m "tests.benchmarks.$$(basename "$$file" .py)" || exit 1; \
+	done
+
+notebooks: $(STAMP) ## execute the committed notebooks in place and clean them, before a commit
+	@$(PY) -m utils.run_notebooks --in-place
+	@$(PY) -m utils.readme
+
+base-model: $(STAMP) ## make corpus, tokenizer and weights of the small base model again (hours)
+	@$(PY) -m data.making.base_model
+
+$(STAMP): requirements.txt constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed; $(PYTHON) is not. Name another: make run PYTHON=python3.11"; exit 1; }
+	@echo "Setting up .venv: minutes the first time"
+	@$(PY) -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@

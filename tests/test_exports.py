@@ -1,0 +1,88 @@
+"""Exports: what is written can be read back, equal, and is what each trainer and service asks for."""
+
+import doctest
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils import exports
+from utils.exports import (
+    save_dataset,
+    to_alpaca,
+    to_messages,
+    to_prompt_completion,
+    to_sharegpt,
+    to_text,
+    to_watsonx,
+    write_json,
+    write_jsonl,
+)
+from utils.records import DataError, Record, from_instructions, from_messages, from_sharegpt
+from utils.templates import ALPACA
+
+RECORDS = [Record("Greet\u2028", "", "Hi “you”\r\n"), Record("Sum </s>", "1\n2", "3"), Record("Blank input", " ", "ok")]
+full = st.text(min_size=1, max_size=30)
+free_records = st.lists(st.builds(Record, full, st.text(max_size=30), full), min_size=1, max_size=4)
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(exports, extraglobs={"Record": Record}).failed == 0
+
+
+@given(free_records)
+def test_alpaca_messages_and_sharegpt_come_back(tmp_path_factory, records):
+    folder = tmp_path_factory.mktemp("out")
+    assert from_instructions(write_json(to_alpaca(records), folder / "a.json")).records == records
+    assert from_messages(write_jsonl(to_messages(records), folder / "m.jsonl")).records == records
+    assert from_sharegpt(write_jsonl(to_sharegpt(records), folder / "s.jsonl")).records == records
+
+
+def test_datasets_come_back(tmp_path, capfd):
+    for path in (tmp_path / "saved", tmp_path / "deep" / "data.parquet"):
+        assert from_instructions(save_dataset(to_alpaca(RECORDS), path)).records == RECORDS
+    assert from_messages(save_dataset(to_messages(RECORDS), tmp_path / "chats.parquet")).records == RECORDS
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rendered_forms_hold_exactly_what_the_template_says(tmp_path):
+    rendered = [ALPACA.render(record) for record in RECORDS]
+    texts = write_jsonl(to_text(RECORDS, ALPACA), tmp_path / "t.jsonl")
+    pairs = write_jsonl(to_prompt_completion(RECORDS, ALPACA), tmp_path / "p.jsonl")
+    tuning = write_jsonl(to_watsonx(RECORDS, ALPACA), tmp_path / "w.jsonl")
+    lines = [
+        [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        for path in (texts, pairs, tuning)
+    ]
+    assert lines[0] == [{"text": prompt + completion} for prompt, completion in rendered]
+    assert lines[1] == [{"prompt": prompt, "completion": completion} for prompt, completion in rendered]
+    assert lines[2] == [{"input": prompt, "output": completion} for prompt, completion in rendered]
+    back = from_instructions(tuning, instruction="input", output="output", input=None).records
+    assert [(record.instruction, record.output) for record in back] == rendered
+
+
+def check_openai(line: str) -> None:
+    """The format checks of OpenAI's cookbook, 'Data preparation and analysis for chat model fine-tuning'."""
+    row = json.loads(line)
+    assert isinstance(row, dict) and row["messages"]
+    for message in row["messages"]:
+        assert set(message) <= {"role", "content", "name", "function_call", "weight"}
+        assert message["role"] in ("system", "user", "assistant", "function")
+        assert message["content"] and isinstance(message["content"], str)
+    assert any(message["role"] == "assistant" for message in row["messages"])
+
+
+def test_messages_pass_the_documented_checks(tmp_path):
+    path = write_jsonl(to_messages(RECORDS), tmp_path / "m.jsonl")
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert lines.pop() == "" and len(lines) == len(RECORDS)
+    for line in lines:
+        check_openai(line)
+
+
+@pytest.mark.parametrize("record", [Record("i", "", ""), Record("", "", "o"), Record("", "x", "o")])
+@pytest.mark.parametrize("export", [to_messages, to_sharegpt])
+def test_empty_messages_are_refused_by_row(export, record):
+    with pytest.raises(DataError, match="record 1 has an empty"):
+        export([RECORDS[0], record])

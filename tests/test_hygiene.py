@@ -1,0 +1,269 @@
+"""What must hold of every file: notebooks that read well, utils that keep their order, nothing that is out of place."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utils.notebook import project_root
+from utils.run_notebooks import KERNELSPEC, clean
+
+ROOT = project_root()
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+SERIES = [
+    "01_from_datasets_to_instructions", "02_prompt_templates", "03_qlora_training", "04_templated_inference",
+]  # fmt: skip
+
+# Lowest first: an import in utils/ only ever points down (here: up) this list. Helpers stand below what they help.
+ORDER = [
+    "tables", "delimited", "readers", "phrases", "conversion", "classification", "extraction", "tagged",
+    "instructions", "similarity", "splits", "exports", "records",
+    "rules", "cleaning", "quality",
+    "templates", "tokens",
+    "memory", "models", "safeguards", "adapters", "training", "inference",
+    "evaluation", "tasks", "display", "notebook", "run_notebooks", "readme",
+]  # fmt: skip
+
+NOT_OURS = {
+    ".venv",
+    ".git",
+    "outputs",
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".hypothesis",
+}
+FILES = [p for p in ROOT.rglob("*") if p.is_file() and not NOT_OURS & set(p.relative_to(ROOT).parts)]
+TEXTS = [p for p in FILES if p.suffix in {".py", ".ipynb", ".md", ".toml", ".txt", ".yml", ".yaml", ""}]
+
+MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|root|work|tmp|Users|private|content)/\w|[A-Z]:\\\\?Users")
+REGISTRY = re.compile(
+    r"pypi\.org|pythonhosted\.|download\.pytorch\.|anaconda\.org|--(?:extra-)?index-url|--find[-]links"
+)
+REMOTE_CODE = re.compile(r"trust_remote_code[\"']?\s*[:=]\s*True")
+PICKLES = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [(cell, output) for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+# --- notebooks ---
+
+
+def test_the_series_is_complete():
+    assert set(SERIES) <= {path.stem for path in NOTEBOOKS}
+
+
+def test_opens_with_a_title_and_one_sentence_in_a_blockquote(notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown" and re.match(r"# \S.*\n+> \S", first.source)
+
+
+def test_parameters_are_typed_literals_with_a_comment_each(notebook):
+    (cell,) = tagged(notebook, "parameters")
+    lines = cell.source.splitlines()
+    for statement in ast.parse(cell.source).body:
+        line = lines[statement.lineno - 1]
+        assert isinstance(statement, ast.AnnAssign) and statement.value is not None, f"no type or value: {line}"
+        ast.literal_eval(statement.value)
+        assert "  # " in lines[statement.end_lineno - 1], f"no comment: {line}"
+
+
+def test_the_setup_cell_is_the_same_everywhere():
+    setups = {}
+    for path in NOTEBOOKS:
+        (cell,) = tagged(nbformat.read(path, as_version=4), "setup")
+        setups.setdefault(cell.source, []).append(path.stem)
+    assert len(setups) <= 1, f"different setup cells: {list(setups.values())}"
+
+
+def test_code_cells_are_short(notebook):
+    long = [cell.source.splitlines()[0] for cell in code_cells(notebook) if len(cell.source.splitlines()) > 15]
+    assert not long, f"more than 15 lines: {long}"
+
+
+def test_was_executed_once_from_top_to_bottom(notebook):
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    assert outputs(notebook)
+
+
+def test_holds_no_error_and_no_stderr(notebook):
+    bad = [o.get("text", o.get("evalue")) for _, o in outputs(notebook) if "error" in (o.output_type, o.get("ename"))]
+    assert not bad
+    assert not [o.text for _, o in outputs(notebook) if o.get("name") == "stderr"]
+
+
+def test_is_clean(notebook):
+    before = nbformat.writes(notebook)
+    assert nbformat.writes(clean(notebook)) == before, "run `make notebooks`, or clean it with --in-place --only-clean"
+    assert notebook.metadata.kernelspec == KERNELSPEC
+
+
+def test_every_picture_has_a_text_for_those_who_do_not_see_it(notebook):
+    for cell, output in outputs(notebook):
+        data = output.get("data", {})
+        for kind in data.keys() & {"image/png", "image/jpeg", "image/svg+xml"}:
+            alt = output.metadata.get(kind, {}).get("alt") or cell.metadata.get("alt")
+            assert alt, f"no alt text under: {cell.source.splitlines()[-1]}"
+    html = [str(output.get("data", {}).get("text/html", "")) for _, output in outputs(notebook)]
+    for text in [cell.source for cell in notebook.cells if cell.cell_type == "markdown"] + html:
+        assert not re.search(r"!\[\s*\]\(", text)
+        assert all(re.search(r"\balt=[\"'][^\"']", tag) for tag in re.findall(r"<img[^>]*>", text))
+        assert all(re.search(r"<title|aria-label=|aria-hidden=|role=.presentation", s) for s in _svgs(text))
+
+
+def _svgs(text):
+    return re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_small_enough_to_be_shown(path):
+    assert path.stat().st_size < 1.5e6
+
+
+# --- utils ---
+
+MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "utils").glob("[!_]*.py")}
+
+
+def imports(tree) -> set[str]:
+    """Every module that a syntax tree imports, in functions too: {"numpy", "utils.records"}."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative import; write `from utils.records import …`"
+            found |= {f"utils.{alias.name}" for alias in node.names} if node.module == "utils" else {node.module}
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_only_point_down(module):
+    assert module in ORDER, f"utils/{module}.py is new: give it its place in ORDER, in tests/test_hygiene.py"
+    for imported in imports(MODULES[module]):
+        package, _, helper = imported.partition(".")
+        assert package not in {"tests", "data", "notebooks"}
+        if package == "utils":
+            assert ORDER.index(helper) < ORDER.index(module), f"{module} imports {helper}, which stands above it"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"run_notebooks"}))
+def test_utils_keep_their_hands_to_themselves(module):
+    tree = MODULES[module]
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not calls & {"print", "os.chdir", "pprint", "sys.stdout.write", "sys.stderr.write"}
+    if module != "notebook":  # the one that sets up the environment
+        assert "os.environ" not in ast.unparse(tree) and "os.getenv" not in calls
+
+
+def test_only_training_imports_trl():
+    users = {module for module, tree in MODULES.items() if any(i.split(".")[0] == "trl" for i in imports(tree))}
+    assert users <= {"training"}
+
+
+def test_what_notebooks_01_and_02_start_with_is_light():
+    code = (
+        "import sys, utils.records, utils.quality, utils.templates, utils.notebook\n"
+        "print(*{'torch', 'transformers', 'trl', 'peft', 'pandas', 'datasets'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+# --- requirements ---
+
+
+def requirement_lines(file):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def normal(package):
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def test_requirements_are_pinned_and_say_who_needs_them():
+    for line in requirement_lines("requirements.txt"):
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*  # \S.*", line), line
+
+
+def test_constraints_hold_the_same_versions_for_every_machine():
+    pins = dict(line.split("==") for line in requirement_lines("constraints.txt"))
+    assert not [version for version in pins.values() if "+" in version]
+    pins = {normal(package): version for package, version in pins.items()}
+    for line in requirement_lines("requirements.txt"):
+        package, version = line.split("  #")[0].split("==")
+        assert pins[normal(package)] == version
+
+
+def test_every_imported_package_is_a_requirement():
+    listed = {normal(line.split("==")[0]) for line in requirement_lines("requirements.txt")}
+    distributions = {"sklearn": "scikit-learn", "IPython": "ipython"}
+    sources = [p.read_text(encoding="utf-8") for p in FILES if p.suffix == ".py"]
+    for path in NOTEBOOKS:
+        sources += [cell.source for cell in code_cells(nbformat.read(path, as_version=4))]
+    used = {imported.split(".")[0] for source in sources for imported in imports(ast.parse(source))}
+    foreign = used - set(sys.stdlib_module_names) - {"utils", "tests", "data", "google"}
+    missing = {package for package in foreign if normal(distributions.get(package, package)) not in listed}
+    assert not missing
+
+
+# --- all files ---
+
+
+def test_no_file_is_too_large():
+    assert not [name(path) for path in FILES if path.stat().st_size > 10.5e6]
+
+
+def test_no_weights_that_run_code_when_loaded():
+    assert not [name(path) for path in FILES if path.suffix in PICKLES]
+
+
+@pytest.mark.parametrize("pattern", [MACHINE_PATH, REGISTRY, REMOTE_CODE], ids=["path", "registry", "remote_code"])
+def test_no_text_names_this_machine_or_a_registry_or_trusts_remote_code(pattern):
+    found = {}
+    for path in TEXTS:
+        if hits := pattern.findall(path.read_text(encoding="utf-8")):
+            found[name(path)] = hits[:3]
+    assert not found
+
+
+def test_no_notebook_names_the_folder_that_it_was_executed_in():
+    assert not [path.stem for path in NOTEBOOKS if str(ROOT) in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "bad", "good"),  # § breaks a bad example up, since this file is searched too
+    [
+        (MACHINE_PATH, "saved in /ho§me/ann/x", "see https://site.org/ho§me/ann"),
+        (MACHINE_PATH, "'/t§mp/x'", "a/t§mp/x"),
+        (REGISTRY, "https://pypi§.org/simple", "a package registry"),
+        (REMOTE_CODE, "f(trust_remote_code§=True)", "trust_remote_code=False"),
+    ],
+)
+def test_the_patterns_find_what_they_are_for(pattern, bad, good):
+    assert pattern.search(bad.replace("§", "")) and not pattern.search(good.replace("§", ""))

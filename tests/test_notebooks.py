@@ -1,0 +1,57 @@
+"""Every notebook through papermill with default parameters, each in a copy of the project where nothing has run before.
+
+These are the notebooks that people read: no test path, no smaller model, no mock. What they record must meet the bars.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utils.notebook import project_root
+from utils.run_notebooks import find_notebooks, run_notebook
+
+# notebook: {result: (what it must reach, or at most be if it is a base model's; the margin for another machine)}
+BARS = {
+    "04": {
+        "base_label_accuracy": (0.10, 0.05),
+        "base_span_f1": (0.10, 0.05),
+        "base_reverse_exact": (0.00, 0.02),
+        "tuned_label_accuracy": (0.90, 0.03),
+        "tuned_span_f1": (0.80, 0.03),
+        "tuned_reverse_exact": (0.40, 0.05),
+        "tuned_reverse_slot_recall": (0.80, 0.03),
+        "tuned_stop_rate": (0.98, 0.01),
+    },
+}
+# What a notebook must be able to do without: it starts in seconds, on a machine that has none of these.
+NOT_LOADED = {"01": ["torch", "transformers", "trl", "peft"], "02": ["trl", "peft"]}
+
+
+@pytest.mark.parametrize("path", find_notebooks(), ids=lambda path: path.stem)
+def test_runs_alone_and_meets_its_bars(path, tmp_path):
+    number = path.name[:2]
+    results = run_in_a_fresh_copy(path, tmp_path, ask_for=NOT_LOADED.get(number, []))
+    assert not [name for name in NOT_LOADED.get(number, []) if results[f"loaded_{name}"]]
+    missed = []
+    for name, (bar, margin) in BARS.get(number, {}).items():
+        assert name in results, f"{path.name} does not record {name}; it records {', '.join(results)}"
+        value = results[name]
+        if value > bar + margin if name.startswith("base_") else value < bar - margin:
+            missed.append(f"{name} is {value:.3f}, the bar {bar} ± {margin}")
+    assert not missed
+
+
+def run_in_a_fresh_copy(path: Path, tmp_path: Path, *, ask_for: list[str]) -> dict:
+    """Results of the notebook; a cell at its end adds `loaded_x` for each package x of `ask_for`."""
+    project = tmp_path / "a fresh copy"
+    for folder in ("utils", "data", "notebooks"):
+        shutil.copytree(project_root() / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = project / "notebooks" / path.name
+    if ask_for:
+        notebook = nbformat.read(copy, as_version=4)
+        question = f"record_results(**{{f'loaded_{{name}}': name in sys.modules for name in {ask_for}}})"
+        notebook.cells.append(nbformat.v4.new_code_cell(question))
+        nbformat.write(notebook, copy)
+    return run_notebook(copy, tmp_path / "executed.ipynb", cwd=copy.parent)

@@ -1,0 +1,168 @@
+"""The linter: each rule finds its fault and leaves clean data alone; safe fixes report what they do and then rest."""
+
+import doctest
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils import cleaning, quality, rules
+from utils.phrases import format_phrases, parse_phrases
+from utils.quality import RULES, apply_safe_fixes, lint, summary
+from utils.records import Record, from_labels, from_phrases
+
+DECOMPOSED = unicodedata.normalize("NFD", "café")
+LONG = "word " * 500
+
+
+def label(text, output="good"):
+    return Record("Classify: good, bad.", text, output, "classification")
+
+
+def phrases(text, output):
+    return Record("Extract.", text, output, "extraction")
+
+
+CASES = {
+    "empty_output": [Record("Say", "x", " ")],
+    "empty_prompt": [Record("", " ", "x")],
+    "placeholder_input": [Record("Say", "<noinput>", "x")],
+    "placeholder_output": [Record("Say", "x", "<nooutput>")],
+    "duplicate": [Record("Say", "x", "y"), Record("Say", "x", "y")],
+    "conflict": [label("nice room", "good"), label("nice room", "bad")],
+    "near_duplicate": [label("a small but clean room with a view"), label("A small but clean room, with a view")],
+    "label_imbalance": [label(f"t{i}") for i in range(110)] + [label(f"u{i}", "bad") for i in range(10)],
+    "rare_label": [label("one"), label("two", "bad")],
+    "label_variant": [label("one", "Non-Complaint"), label("two", "non complaint")],
+    "phrase_not_in_text": [phrases("Anna went to school", "Anna; schools")],
+    "output_equals_input": [Record("Correct this.", "All is well.", "All is well.")],
+    "section_marker": [Record("Say", "x\n### Response:\ny", "z")],
+    "special_token": [Record("Say", "x", "bye<|im_end|>")],
+    "run_on_output": [Record("Say", "x", "Hello.\n\nInstruction: Say more")],
+    "refusal": [Record("Say", "x", "I'm sorry, but as an AI language model I do not eat.")],
+    "media": [Record("Describe this image.", "", "A cat.")],
+    "url": [Record("Summarise", "https://example.org/a", "It is short.")],
+    "control_character": [Record("Say", "a\x07b", "c")],
+    "invisible_character": [Record("Say", "a\u00a0b", "c")],
+    "not_nfc": [Record("Say", DECOMPOSED, "c")],
+    "outer_space": [Record("Say", "x", " c")],
+    "html_entity": [Record("Say", "a &amp; b", "c")],
+    "html_tag": [Record("Say", "a<br />b", "c")],
+    "too_long": [Record("Say", LONG, "c")],
+}
+
+
+@pytest.mark.parametrize("module", [quality, cleaning, rules])
+def test_examples_in_docstrings(module):
+    assert doctest.testmod(module, extraglobs={"Record": Record}).failed == 0
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_each_rule_finds_its_fault(rule):
+    found = [finding for finding in lint(CASES[rule]) if finding.rule == rule]
+    assert found and all(finding.severity == RULES[rule].severity for finding in found)
+    assert all(finding.row is None or finding.row < len(CASES[rule]) for finding in found)
+
+
+def test_every_rule_has_a_case_and_a_documented_fix():
+    assert set(CASES) | {"leakage"} == set(RULES)
+    assert all(rule.fix and rule.finds and rule.severity in quality.SEVERITIES for rule in RULES.values())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record("How do I undo it?", "", "None of them works, so type Ctrl+Z.\n\t1. Then &c."),
+        Record("Is 3 < 4 and 5 > 4?", "", "Yes: 3 < 4 > 2."),
+        Record("Name the emoji", "👩\u200d🚀 نمی\u200cخواهم", "astronaut"),
+        Record("How many?", "", "none"),
+        Record("Give me a recipe", "", "Ingredients: rice\nInstructions: boil it."),
+        Record("", "", "Dear all, we are closed.", "document"),
+        phrases("It rains.", "none"),
+        phrases(r"C:\new; x is there", format_phrases([r"C:\new; x"])),
+    ],
+)
+def test_clean_records_stay_clean(record):
+    assert lint([record]) == []
+    assert apply_safe_fixes([record]) == ([record], [])
+
+
+def test_conflicts_of_free_text_are_only_information():
+    found = lint(
+        [Record("Tell a joke", "", "One."), Record("Tell a joke", "", "Two."), Record("Tell a joke", "", "One.")]
+    )
+    assert [(f.rule, f.severity, f.row) for f in found] == [("conflict", "info", 1), ("duplicate", "warning", 2)]
+
+
+def test_leakage_into_the_test_part():
+    train = [label("the breakfast was cold and the coffee weak"), label("a quiet room by the sea")]
+    test = [label("nothing of the kind"), label("The breakfast was cold, and the coffee weak.")]
+    found = [finding for finding in lint(train, test=test) if finding.rule == "leakage"]
+    assert [(finding.row, "test row 1" in finding.message) for finding in found] == [(0, True)]
+
+
+def test_placeholders_of_hotel_reviews_as_labelled_texts():
+    rows = [{"Text": "No Negative", "Label": "Complaint"}, {"Text": "Nice", "Label": "Other"}]
+    records = from_labels(rows, text="Text", label="Label").records
+    assert ("placeholder_input", 0) in [(finding.rule, finding.row) for finding in lint(records)]
+    fixed, changes = apply_safe_fixes(records)
+    assert fixed == records[1:] and changes[0].action == "dropped"
+
+
+def test_summary_is_a_table_that_plots():
+    table = summary(lint([record for case in CASES.values() for record in case]))
+    assert [row["severity"] for row in table] == sorted(
+        (row["severity"] for row in table), key=quality.SEVERITIES.index
+    )
+    assert all(row["findings"] >= row["rows"] and row["fix"] for row in table)
+    assert summary([]) == []
+
+
+def test_safe_fixes_change_what_they_say():
+    records = [
+        Record("Say\u00a0it\r\n", "N/A", " Hi\x07\u200b "), Record("Say", "x", ""), Record("a", "b", "c"),
+        Record("a", "b", "c "),
+        Record("Say", DECOMPOSED, "n/a"), phrases("Anna\u00a0Lund; x", format_phrases(["Anna\u00a0Lund;\u00a0x"])),
+    ]  # fmt: skip
+    fixed, changes = apply_safe_fixes(records)
+    assert fixed[:2] == [Record("Say it\n", "", "Hi"), Record("a", "b", "c")]
+    assert parse_phrases(fixed[2].output) == ["Anna Lund; x"]
+    assert {(change.row, change.rule) for change in changes if change.action == "dropped"} == {
+        (1, "empty_output"), (3, "duplicate"), (4, "placeholder_output"),
+    }  # fmt: skip
+    assert {change.rule for change in changes if change.row == 0} == {
+        "placeholder_input", "control_character", "invisible_character", "outer_space",
+    }  # fmt: skip
+
+
+odd = st.text("aé\u0301 \u00a0\u200b\u2028\r\n\x07;\\N/", max_size=8) | st.text(max_size=12)
+free = st.lists(
+    st.builds(Record, odd, odd, odd, st.sampled_from(["", "instruction", "classification", "extraction", "document"])),
+    max_size=6,
+)
+
+
+@given(free)
+def test_safe_fixes_account_for_every_row_and_then_rest(records):
+    fixed, changes = apply_safe_fixes(records)
+    dropped = [change.row for change in changes if change.action == "dropped"]
+    assert len(records) == len(fixed) + len(dropped) and len(set(dropped)) == len(dropped)
+    assert apply_safe_fixes(fixed) == (fixed, [])
+    safe = {name for name, rule in RULES.items() if rule.safe}
+    assert not [finding for finding in lint(fixed) if finding.rule in safe]
+
+
+@given(free)
+def test_lint_takes_any_text(records):
+    for finding in lint(records):
+        assert finding.rule in RULES and len(finding.excerpt) <= 80
+        assert finding.row is None or records[finding.row]
+
+
+@given(st.lists(st.text("abc;\\ \u00a0\u200b", min_size=1, max_size=6), max_size=4))
+def test_fixing_extraction_keeps_phrases_apart(found):
+    (record,) = from_phrases([{"text": "x", "phrases": found}]).records
+    fixed, _ = apply_safe_fixes([record])
+    clean = [text for phrase in found if (text := phrase.strip().replace("\u200b", "").replace("\u00a0", " ").strip())]
+    assert not fixed or [phrase.strip() for phrase in parse_phrases(fixed[0].output)] == clean

@@ -1,0 +1,194 @@
+"""Reading: no row is lost or invented, whatever the file looks like, and a refusal is one clear sentence."""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.readers import read_table
+from utils.records import DataError, from_labels
+from utils.tables import BadRow
+
+ROWS = [
+    {"Label": "Complaint", "Text": "Dirty, and “cold”"},
+    {"Label": "Non-Complaint", "Text": "Kind\nstaff \u2028 ok"},
+]
+
+
+def rows_of(source, **options):
+    return list(read_table(source, **options).rows())
+
+
+def write_csv(path, rows, *, sep=",", encoding="utf-8", newline="\n"):
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=sep, lineterminator=newline)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "sep"), [(".csv", ","), (".csv", ";"), (".tsv", "\t"), (".txt", "\t")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_delimited(tmp_path, suffix, sep, encoding, newline):
+    rows = [{name: value.replace(",", "") for name, value in row.items()} for row in ROWS] if sep == ";" else ROWS
+    path = write_csv(tmp_path / f"reviews{suffix}", rows, sep=sep, encoding=encoding, newline=newline)
+    assert rows_of(path) == rows
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.parquet", "a.csv"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_format_plain_and_gzipped(tmp_path, name, zipped):
+    path = tmp_path / name
+    if name.endswith(".json"):
+        path.write_text(json.dumps(ROWS), encoding="utf-8")
+    elif name.endswith(".jsonl"):
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS), encoding="utf-8")
+    elif name.endswith(".parquet"):
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), path)
+    else:
+        write_csv(path, ROWS)
+    if zipped:
+        path = tmp_path / f"{name}.gz"
+        path.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    assert rows_of(path) == ROWS
+    assert rows_of(str(path)) == ROWS
+
+
+def test_datasets_bring_their_class_names(tmp_path):
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
+    data = Dataset.from_dict({"text": ["bad", "good"], "label": [0, 1]}, features=features)
+    data.save_to_disk(tmp_path / "saved")
+    data.to_parquet(tmp_path / "data.parquet")
+    for source in (data, tmp_path / "saved", tmp_path / "data.parquet"):
+        assert [r.output for r in from_labels(source, text="text", label="label").records] == ["neg", "pos"]
+
+
+def test_json_lines_in_a_json_file_and_wrapped_rows(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text("\n".join(json.dumps(row) for row in ROWS), encoding="utf-8")
+    assert rows_of(path) == ROWS
+    path.write_text(json.dumps({"version": "1", "data": ROWS}), encoding="utf-8")
+    assert rows_of(path) == ROWS
+    one = tmp_path / "one.jsonl"
+    one.write_text(json.dumps({"data": [1], "Label": "x"}), encoding="utf-8")
+    assert len(rows_of(one)) == 1
+
+
+def test_broken_rows_stay_in_the_table(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n{"a": \n[1]\n{"a": 2}\n', encoding="utf-8")
+    kinds = [type(row) for row in rows_of(path)]
+    assert kinds == [dict, BadRow, BadRow, dict]
+    ragged = tmp_path / "rows.csv"
+    ragged.write_text("Label,Text\na,b\na,b,c\na\na,d\n", encoding="utf-8")
+    assert [row.reason if isinstance(row, BadRow) else "" for row in rows_of(ragged)] == [
+        "", "3 fields where 2 are expected", "1 fields where 2 are expected", "",
+    ]  # fmt: skip
+
+
+def test_quotes_as_part_of_the_text(tmp_path):
+    path = tmp_path / "sms"
+    path.write_text('ham\t"Hello he said\nham\tok\nspam\tthe end"\nham\t"so" it goes\n', encoding="utf-8")
+    assert [row[1] for row in rows_of(path, header=False)] == ['"Hello he said', "ok", 'the end"', '"so" it goes']
+    # a quote that opens in one line and closes in another is legal quoting, but would swallow a row
+    path.write_text('ham\t"Hello he said\nham\tok\nspam\tthe end"\n', encoding="utf-8")
+    assert len(rows_of(path, header=False)) == 3
+
+
+def test_quoted_newlines_that_look_like_rows(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [{"Label": "a", "Text": "one\ntwo, three"}])
+    assert rows_of(path) == [{"Label": "a", "Text": "one\ntwo, three"}]
+
+
+def test_values_are_not_interpreted(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,text\nNA,007\nnull,1e5\n", encoding="utf-8")
+    assert rows_of(path) == [{"label": "NA", "text": "007"}, {"label": "null", "text": "1e5"}]
+
+
+def test_long_fields_and_unnamed_columns(tmp_path):
+    path = tmp_path / "spam.csv"
+    path.write_text(f'v1,v2,,,\nham,"{"x" * 200_000}",,,\n', encoding="utf-8")
+    (row,) = rows_of(path)
+    assert len(row["v2"]) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.csv", b"", ["a.csv is empty"]),
+        ("a.csv", b"Label,Text\n", ["Label, Text", "no rows"]),
+        ("a.json", b"[]", ["no rows"]),
+        ("a.json", b'{"rows": 1}', ["keys rows", "list of objects"]),
+        ("a.json", b"{oops", ["a.json", "not valid JSON"]),
+        ("a.jsonl", b"oops\nagain\n", ["a.jsonl", "not valid JSON"]),
+        ("a.csv", "Label,Text\na,caf\u00e9\n".encode("cp1252"), ["not utf-8", "0xe9", "encoding='cp1252'"]),
+        ("a.csv", "Label,Text\na,b\n".encode("utf-16"), ["encoding='utf-16'"]),
+        ("a.csv", b'Label,Text\na,"b\nc,d,e\n', ["do not pair up", "quoted=False"]),
+        ("a.csv.gz", b"no gzip", ["a.csv.gz", "cannot be read"]),
+        ("a.parquet", b"no parquet", ["a.parquet", "not a Parquet file"]),
+    ],
+)
+def test_refusals(tmp_path, name, data, words):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError) as error:
+        rows_of(tmp_path / name)
+    assert all(word in str(error.value) for word in words), str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_other_encodings_are_read_when_named(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [{"Label": "a", "Text": "café “x”"}], encoding="cp1252")
+    assert rows_of(path, encoding="cp1252")[0]["Text"] == "café “x”"
+
+
+def test_missing_files_and_wrong_types(tmp_path):
+    (tmp_path / "there.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(DataError, match="does not exist.*there.csv"):
+        read_table(tmp_path / "reviews.csv")
+    with pytest.raises(DataError, match="reviews.conll does not exist"):
+        read_table("reviews.conll")
+    with pytest.raises(DataError, match="my-reviews is no file here.*load_dataset"):
+        read_table("my-reviews")
+    with pytest.raises(DataError, match="is a folder"):
+        read_table(tmp_path)
+    with pytest.raises(DataError, match="cannot read a int"):
+        read_table(3)
+
+
+def test_a_dataset_dict_names_its_splits():
+    from datasets import Dataset, DatasetDict
+
+    with pytest.raises(DataError, match="train.*pass one"):
+        read_table(DatasetDict(train=Dataset.from_list(ROWS)))
+
+
+cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
+
+
+@given(st.lists(st.tuples(cell.filter(lambda text: text.strip()), cell), min_size=1, max_size=8))
+def test_csv_of_free_unicode_comes_back(tmp_path_factory, pairs):
+    rows = [{"Label": label, "Text": text} for label, text in pairs]
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["Label", "Text"], quoting=csv.QUOTE_ALL)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert rows_of(path) == rows
+
+
+def test_importing_the_front_door_is_light():
+    code = "import sys, utils.records, utils.quality; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pandas", "pyarrow", "datasets", "torch", "transformers"} & set(loaded)

@@ -1,0 +1,362 @@
+"""Converters: classic data becomes records, every row is accounted for, and parse(format(phrases)) is the identity."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils import classification, conversion, extraction, instructions, phrases, records, tagged
+from utils.records import (
+    NO_PHRASES,
+    DataError,
+    Record,
+    fingerprint,
+    format_phrases,
+    from_documents,
+    from_instructions,
+    from_labels,
+    from_messages,
+    from_phrases,
+    from_sharegpt,
+    from_spans,
+    from_squad,
+    from_tagged,
+    load_records,
+    parse_phrases,
+    save_records,
+    unfold_columns,
+)
+
+text = st.text(max_size=40)
+anything = st.none() | st.booleans() | st.integers() | st.floats() | text | st.lists(text, max_size=3)
+
+
+@pytest.mark.parametrize(
+    "module", [classification, conversion, extraction, instructions, phrases, records, tagged], ids=lambda m: m.__name__
+)
+def test_examples_in_docstrings(module):
+    import doctest
+
+    result = doctest.testmod(module)
+    assert result.failed == 0
+
+
+# --- classification
+
+
+def test_the_two_rows_of_the_article(tmp_path):
+    path = tmp_path / "reviews.csv"
+    path.write_text("Label, Text\nNon-Complaint, Staff very friendly\nComplaint, My room was dirty\n", encoding="utf-8")
+    first, second = from_labels(path, text="Text", label="Label").records
+    assert first == Record(
+        "Classify the text below as one of: Complaint, Non-Complaint.", "Staff very friendly", "Non-Complaint"
+    )
+    assert second.output == "Complaint"
+
+
+def test_headerless_news_by_position(tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text('"3","Wall St. Bears, Back","Reuters - ""Short-sellers"""\n"4","Chips","Body"\n', encoding="utf-8")
+    names = {1: "World", 2: "Sports", 3: "Business", 4: "Sci/Tech"}
+    result = from_labels(path, text=[1, 2], label=0, label_names=names)
+    assert result.records[0].input == 'Wall St. Bears, Back\nReuters - "Short-sellers"'
+    assert [record.output for record in result.records] == ["Business", "Sci/Tech"]
+    assert result.records[0].instruction.endswith("one of: World, Sports, Business, Sci/Tech.")
+
+
+def test_numbers_with_a_class_list():
+    values = [0, "1", 1.0, -1, None]
+    rows = [{"t": "text", "y": value} for value in values]
+    result = from_labels(rows, text="t", label="y", labels=["neg", "pos"])
+    assert [record.output for record in result.records] == ["neg", "pos", "pos"]
+    assert [(note.row, note.reason) for note in result.rejected] == [
+        (4, "unknown label '-1': allowed are neg, pos"), (5, "label is missing"),
+    ]  # fmt: skip
+
+
+def test_numbers_that_start_at_one_are_not_shifted_in_silence():
+    rows = [{"t": "a", "y": 1}, {"t": "b", "y": 2}]
+    with pytest.raises(DataError, match="label_names={1: 'neg', 2: 'pos'"):
+        from_labels(rows, text="t", label="y", labels=["neg", "pos"])
+
+
+def test_label_names_and_a_custom_instruction():
+    rows = [{"t": "a", "y": "spam"}, {"t": "b", "y": "ham"}, {"t": "c", "y": "eggs"}]
+    names = {"ham": "wanted", "spam": "unwanted"}
+    result = from_labels(rows, text="t", label="y", label_names=names, instruction="Is it {labels}? {braces}")
+    assert result.records[0] == Record("Is it wanted, unwanted? {braces}", "a", "unwanted")
+    assert [note.excerpt for note in result.rejected] == ["c | eggs"]
+
+
+def test_the_order_of_labels_does_not_depend_on_the_rows():
+    rows = [{"t": str(i), "y": label} for i, label in enumerate("cabac")]
+    forward, backward = (from_labels(part, text="t", label="y").records for part in (rows, rows[::-1]))
+    assert forward[0].instruction == backward[0].instruction
+
+
+def test_two_columns_of_opposite_meaning():
+    rows = [
+        {"Hotel": "A", "Negative_Review": " Dirty room", "Positive_Review": "No Positive"},
+        {"Hotel": "B", "Negative_Review": "No Negative", "Positive_Review": "Kind staff "},
+    ]
+    table = unfold_columns(rows, columns={"Negative_Review": "Complaint", "Positive_Review": "Non-Complaint"})
+    result = from_labels(table, text="Text", label="Label", group="Hotel")
+    assert [(r.input, r.output, r.group) for r in result.records] == [
+        ("Dirty room", "Complaint", "A"), ("Kind staff", "Non-Complaint", "B"),
+    ]  # fmt: skip
+    assert (result.rows_in, len(result.rejected)) == (4, 2)
+    assert len(from_labels(table, text="Text", label="Label", group="row").records) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"text": "body", "label": "Label"}, ["no column 'body'", "'Label', 'Text'", "text="]),
+        ({"text": "Text", "label": "Label", "labels": ["Praise"]}, ["no label", "'Complaint'", "labels="]),
+        ({"text": "Label", "label": "Text"}, ["is 'Text' the label column?", "40 different values"]),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(tmp_path, arguments, words):
+    path = tmp_path / "reviews.csv"
+    path.write_text("Label,Text\n" + "".join(f"Complaint,text {i}\n" for i in range(40)), encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        from_labels(path, **arguments)
+    assert all(word in str(error.value) for word in ["reviews.csv", *words]), str(error.value)
+
+
+# --- extraction
+
+
+@given(st.lists(st.text(min_size=1, max_size=20) | st.text("; \\none", min_size=1, max_size=8), max_size=6))
+def test_parse_is_the_inverse_of_format(found):
+    assert parse_phrases(format_phrases(found)) == found
+
+
+@given(st.text("; \\noe\n", max_size=12))
+def test_parse_takes_whatever_a_model_writes(answer):
+    assert all(parse_phrases(answer))
+
+
+def test_phrases_are_readable():
+    assert format_phrases(["AT&T", "a;b", "x; y", "none"]) == r"AT&T; a;b; x\; y; none"
+    assert format_phrases(["none"]) == r"\none"
+    with pytest.raises(DataError, match="empty"):
+        format_phrases(["a", ""])
+    with pytest.raises(DataError, match="list"):
+        format_phrases("Anna")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ["Anna", "school"], '["Anna", "school"]', "['Anna', 'school']", "'Anna', 'school'", "Anna; school",
+        ("Anna", "school"),
+    ],
+)  # fmt: skip
+def test_phrase_columns(cell):
+    assert from_phrases([{"text": "Anna went to school", "phrases": cell}]).records[0].output == "Anna; school"
+
+
+def test_no_phrases_and_missing_phrases():
+    rows = [{"text": "a", "phrases": []}, {"text": "b", "phrases": ""}, {"text": "c", "phrases": "none"}, {"text": "d"}]
+    result = from_phrases(rows)
+    assert [record.output for record in result.records] == [NO_PHRASES] * 3
+    assert result.rejected[0].row == 4
+    piped = from_phrases([{"text": "a|b", "phrases": "a|b"}], separator="|")
+    assert piped.records[0].output == "a; b"
+
+
+def test_spans():
+    body = "Anna met Anna in Bonn"
+    rows = [
+        {"text": body, "spans": [{"start": 17, "end": 21, "label": "LOC"}, {"start": 0, "end": 4, "type": "PER"}]},
+        {"text": body, "spans": [[0, 4, "PER"], [9, 13, "PER"]]},
+        {"text": body, "spans": '[{"start": 0, "end": 4, "text": "Anne"}]'},
+        {"text": body, "spans": [{"start": 17, "end": 22}]},
+        {"text": body, "spans": []},
+    ]
+    result = from_spans(rows)
+    assert [record.output for record in result.records] == ["Anna; Bonn", "Anna", "none"]
+    assert ["Anne" in result.rejected[0].reason, "17:22" in result.rejected[1].reason] == [True, True]
+    assert from_spans(rows[:1], types=["LOC"]).records[0].output == "Bonn"
+
+
+CONLL = """-DOCSTART- -X- -X- O
+
+EU NNP B-NP I-ORG
+rejects VBZ B-VP O
+German JJ B-NP I-MISC
+call NN I-NP O
+
+Peter NNP B-NP I-PER
+Blackburn NNP I-NP I-PER
+Paris NNP I-NP B-PER
+
+-DOCSTART- -X- -X- O
+
+Nothing NN O O
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_conll_in_iob1(tmp_path, newline):
+    path = tmp_path / "eng.testa"
+    path.write_bytes(CONLL.replace("\n", newline).encode())
+    result = from_tagged(path)
+    assert [record.input for record in result.records] == ["EU rejects German call", "Peter Blackburn Paris", "Nothing"]
+    assert [record.output for record in result.records] == ["EU; German", "Peter Blackburn; Paris", "none"]
+    assert from_tagged(path, types=["ORG"]).records[0].output == "EU"
+
+
+@pytest.mark.parametrize(
+    ("tags", "output"),
+    [
+        ("B-P I-P O B-P", "a b; d"), ("B-P B-P O O", "a; b"), ("I-P I-L O O", "a; b"), ("S-P B-P I-P E-P", "a; b c d"),
+        ("B-P I-L I-L O", "a; b c"), ("O O O I-P", "d"),
+    ],
+)  # fmt: skip
+def test_tag_schemes(tags, output):
+    assert from_tagged([{"tokens": list("abcd"), "tags": tags.split()}]).records[0].output == output
+
+
+def test_tagged_rows_that_do_not_fit(tmp_path):
+    path = tmp_path / "wnut.conll"
+    path.write_text("#tag\tO\n\u2028\tO\n\t\nBonn\tB-loc\nRhein\n\nx\tPER\n", encoding="utf-8")
+    result = from_tagged(path)
+    assert [record.input for record in result.records] == ["#tag \u2028"]
+    assert [note.reason for note in result.rejected] == [
+        "a line without a tag",
+        "tag 'PER' is neither 'O' nor like 'B-PER'",
+    ]
+    rows = [{"tokens": ["a"], "tags": ["O", "O"]}, {"tokens": ["a"], "tags": [1]}]
+    assert len(from_tagged(rows).rejected) == 2
+    assert from_tagged(rows[1:], tag_names=["O", "B-PER"]).records[0].output == "a"
+
+
+def test_squad_nested_and_flat(tmp_path):
+    qas = [
+        {"question": "Who?", "answers": [{"text": "Anna", "answer_start": 0}]},
+        {"question": "Why?", "answers": [], "is_impossible": True},
+        {"question": "When?", "answers": [{"text": "never", "answer_start": 0}]},
+    ]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"data": [{"title": "T", "paragraphs": [{"context": "Anna went.", "qas": qas}]}]}))
+    nested = from_squad(path)
+    rows = [{"question": q["question"], "context": "Anna went.", "answers": {"text": [a["text"] for a in q["answers"]]}}
+            for q in qas]  # fmt: skip
+    assert nested.records == from_squad(rows).records
+    assert [record.output for record in nested.records] == ["Anna", "none"]
+    assert nested.rows_in == 3
+    assert from_squad(path, instruction="{question}").records[0].instruction == "Who?"
+
+
+# --- instructions, conversations, documents
+
+
+def test_alpaca_dolly_and_named_columns():
+    alpaca = [{"instruction": "i", "input": None, "output": "o"}, {"instruction": "i", "input": " ", "output": ""}]
+    assert from_instructions(alpaca).records == [Record("i", "", "o"), Record("i", " ", "")]
+    dolly = [{"instruction": "i", "context": "x", "response": "o", "category": "qa"}]
+    assert from_instructions(dolly, group="category").records[0].group == "qa"
+    assert from_instructions([{"q": "i", "a": "o"}], instruction="q", output="a").records == [Record("i", "", "o")]
+    assert (
+        from_instructions([{"instruction": "i", "output": None}, alpaca[0]]).rejected[0].reason == "output is missing"
+    )
+    with pytest.raises(DataError, match="no column 'output'.*'prompt'.*output="):
+        from_instructions([{"instruction": "i", "prompt": "o"}])
+
+
+def test_conversations():
+    turns = [("system", "s"), ("user", "u"), ("assistant", "a"), ("user", "more"), ("assistant", "b")]
+    rows = [{"messages": [{"role": role, "content": content} for role, content in turns[start:end]]}
+            for start, end in [(0, 3), (1, 3), (0, 5), (0, 2), (2, 3), (0, 0)]]  # fmt: skip
+    result = from_messages(rows)
+    assert result.records == [Record("s", "u", "a"), Record("u", "", "a"), Record("s", "u", "a")]
+    assert [(note.row, "2 more messages" in note.reason) for note in result.notes] == [(3, True)]
+    assert [note.row for note in result.rejected] == [4, 5, 6]
+    row = {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]}
+    assert from_sharegpt([row]).records == [Record("u", "", "a")]
+    odd = {"conversations": [{"from": "alien", "value": "u"}, {"from": "gpt", "value": None}]}
+    assert "alien" in from_sharegpt([odd]).rejected[0].reason
+
+
+def test_documents_with_and_without_instruction():
+    rows = [{"document": "Hi", "instruction": "Greet"}, {"document": "Ho", "instruction": None}, {"document": " "}]
+    result = from_documents(rows)
+    assert (result.records, len(result.rejected)) == ([Record("Greet", "", "Hi")], 2)
+    assert from_documents([{"document": "Hi"}]).records == [Record("", "", "Hi")]
+    assert from_documents(rows[:2], instruction=None).records[1] == Record("", "", "Ho")
+    with pytest.raises(DataError, match="'prompt'"):
+        from_documents(rows, instruction="prompt")
+
+
+# --- every row is accounted for
+
+
+CONVERTERS = {
+    "labels": (lambda rows: from_labels(rows, text="a", label="b", labels=["x", "y"]), ("a", "b")),
+    "phrases": (lambda rows: from_phrases(rows, text="a", phrases="b"), ("a", "b")),
+    "spans": (lambda rows: from_spans(rows, text="a", spans="b"), ("a", "b")),
+    "tagged": (lambda rows: from_tagged(rows, tokens="a", tags="b"), ("a", "b")),
+    "squad": (from_squad, ("question", "context", "answers")),
+    "instructions": (from_instructions, ("instruction", "input", "output")),
+    "messages": (from_messages, ("messages",)),
+    "documents": (from_documents, ("document", "instruction")),
+}
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+@given(data=st.data())
+def test_no_row_is_lost(name, data):
+    convert, columns = CONVERTERS[name]
+    turn = st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant", "x"]), "content": anything})
+    span = st.fixed_dictionaries({"start": st.integers(-3, 9), "end": st.integers(-3, 9)})
+    value = anything | st.lists(turn, max_size=3) | st.lists(span, max_size=2) | st.sampled_from(["x", "y"])
+    rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(columns, value)), max_size=6))
+    try:
+        result = convert(rows)
+    except DataError:
+        return  # no row of the table fits: said in one sentence
+    assert result.rows_in == len(rows) == len(result.records) + len(result.rejected)
+    assert all(1 <= note.row <= len(rows) and note.reason and len(note.excerpt) <= 80 for note in result.rejected)
+    for record in result.records:
+        json.dumps([record.instruction, record.input, record.output], ensure_ascii=False).encode()
+
+
+def test_half_surrogates_are_rejected_not_written():
+    assert "surrogate" in from_instructions([{"instruction": "\ud800", "output": "o"}]).rejected[0].reason
+
+
+def test_summary_counts_reasons():
+    result = from_instructions([{"instruction": "i", "output": "o"}, {"instruction": None, "output": "o"}])
+    assert result.summary() == "2 rows in, 1 records, 1 rejected (instruction is missing: 1)"
+
+
+# --- files of records
+
+
+@given(st.lists(st.builds(Record, text, text, text, st.sampled_from(["", "document"]), text), max_size=5))
+def test_save_and_load(tmp_path_factory, saved):
+    path = save_records(saved, tmp_path_factory.mktemp("records") / "deep" / "records.jsonl")
+    loaded = load_records(path)
+    assert loaded == saved
+    assert [(r.task, r.group) for r in loaded] == [(r.task, r.group) for r in saved]
+    if saved:
+        assert from_instructions(path).records == saved
+
+
+def test_load_says_what_is_wrong(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        load_records(tmp_path / "no.jsonl")
+    path = tmp_path / "no.jsonl"
+    path.write_text('{"instruction": "a"}\n{"text": "b"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="line 2"):
+        load_records(path)
+
+
+def test_fingerprint_tells_contents_apart():
+    assert fingerprint([Record("ab", "c")]) != fingerprint([Record("a", "bc")])
+    assert fingerprint([Record("a"), Record("b")]) != fingerprint([Record("b"), Record("a")])
+    assert fingerprint([Record("a", task="document")]) == fingerprint([Record("a")])
+    assert fingerprint([Record("é", "x", "y")]) == "79892f2acafb84eb"  # the same on every machine

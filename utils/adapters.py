@@ -1,0 +1,233 @@
+"""The adapter folder: what makes an adapter usable elsewhere, and safe from the wrong base or template.
+
+    adapter_model.safetensors, adapter_config.json    PEFT's; the base's location is one that resolves elsewhere, too
+    tokenizer.json, chat_template.jinja, …            the tokenizer, with each template as a chat template
+    prompt_templates.json                             the templates as data
+    provenance.json                                   identity of base and data, library versions, numbers of the run
+    README.md                                         the model card, written from all of these
+
+What this module does not do: load models (`utils.inference`), or keep checkpoints (`utils.safeguards`).
+"""
+
+import hashlib
+import json
+import os
+import platform
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from utils.models import PROJECT_ROOT, local_folder
+from utils.templates import PromptTemplate
+from utils.tokens import set_chat_template
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets")
+
+
+class AdapterError(ValueError):
+    """A folder is no usable adapter, or base or template are not those it was trained with."""
+
+
+def save_adapter(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: str | os.PathLike[str],
+    *,
+    templates: Sequence[PromptTemplate],
+    fingerprint: str,
+    metrics: Mapping[str, float],
+) -> Path:
+    """Write everything that inference needs beside the adapter's weights; the folder can then be moved.
+
+    Args:
+        model: what `fine_tune` returned as `.model`.
+        templates: those it was trained with. The first becomes the tokenizer's default chat template, further ones
+            are saved as chat templates under their names.
+        fingerprint: of the training records (`records.fingerprint`).
+        metrics: numbers for the model card: `TrainingResult.metrics` and, if there are any, scores.
+
+    Raises:
+        ValueError: no template, or two of one name.
+    """
+    names = [template.name for template in templates]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"templates are {names}: pass each template that the model was trained with, once")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "provenance.json").unlink(missing_ok=True)  # written last: a folder without it is not finished
+    base_model = model.get_base_model()
+    base = base_identity(base_model.config._name_or_path, seen_from=folder)
+    model.save_pretrained(folder, save_embedding_layers=False)  # "auto" would ask the Hub about the vocabulary
+    config = _read_json(folder / "adapter_config.json")
+    _write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": base["name"]})
+    _save_tokenizer(tokenizer, folder, templates)
+    _write_json(folder / "prompt_templates.json", [template.to_dict() for template in templates])
+    provenance = {
+        "base": base,
+        "quantization": "nf4" if getattr(base_model, "is_loaded_in_4bit", False) else None,
+        "data_fingerprint": fingerprint,
+        "libraries": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "metrics": dict(metrics),
+    }
+    (folder / "README.md").write_text(_card(provenance, names), encoding="utf-8")
+    _write_json(folder / "provenance.json", provenance)
+    return folder
+
+
+def read_adapter(
+    folder: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] | None = None,
+    templates: Sequence[PromptTemplate] = (),
+) -> tuple[dict[str, Any], str, dict[str, PromptTemplate]]:
+    """Check an adapter folder before anything is loaded.
+
+    Returns:
+        The provenance, the base to load (a folder or a Hub name), and the templates by name, the default one first.
+
+    Raises:
+        AdapterError: no finished adapter, a base that is missing, or a template that differs from the saved one.
+    """
+    folder = Path(folder)
+    if not (folder / "provenance.json").is_file():
+        there = "has no provenance.json (saving was interrupted?)" if folder.is_dir() else "does not exist"
+        raise AdapterError(f"{folder} {there}: pass a folder that save_adapter wrote")
+    provenance = _read_json(folder / "provenance.json")
+    saved = {t.name: t for t in map(PromptTemplate.from_dict, _read_json(folder / "prompt_templates.json"))}
+    for template in templates:
+        _check_template(template, saved)
+    name = provenance["base"]["name"]
+    if base is None:
+        base = folder / name if (folder / name / "config.json").is_file() else name
+        if name.startswith("..") and not (folder / name).is_dir():
+            raise AdapterError(f"the base of {folder} is no longer at {name}: pass base= with its folder or Hub name")
+    return provenance, str(base), saved
+
+
+def check_base(base: str | os.PathLike[str], saved: Mapping[str, Any]) -> None:
+    """Refuse a base (already in the cache, if it is from the Hub) other than the one the adapter was trained on.
+
+    Raises:
+        AdapterError: naming the settings that differ, or the weights if all settings are equal.
+    """
+    found = base_identity(base)
+    old, new = saved["config"], found["config"]
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    differences = [f"{key} is {new.get(key)}, was {old.get(key)}" for key in keys[:5]]
+    if not keys and saved["weights_sha256"] != found["weights_sha256"]:
+        differences = ["all settings are equal but the weights differ: the base was trained again"]
+    if differences:
+        raise AdapterError(
+            f"this adapter was trained on {saved['name']}, and {base} is another model "
+            f"({'; '.join(differences)}): pass the right base=, or train again"
+        )
+
+
+def base_identity(name: str | os.PathLike[str], *, seen_from: Path | None = None) -> dict[str, Any]:
+    """Which base model this is: `name`, where to find it; `config` and `weights_sha256`, which change when it does.
+
+    The name is a Hub name, a path inside the project, or else a path relative to `seen_from`; never an absolute one,
+    which another machine does not have. The hash reads 64 samples of 64 KiB from each weights file rather than all of
+    it, which takes a second even for 7 B parameters: another training run changes every one of them.
+    """
+    path = local_folder(name)
+    shown = str(name)
+    if path is None:
+        path = Path(try_to_load_from_cache(shown, "config.json") or "").parent
+    elif path.resolve().is_relative_to(PROJECT_ROOT):
+        shown = path.resolve().relative_to(PROJECT_ROOT).as_posix()
+    else:
+        shown = Path(os.path.relpath(path.resolve(), (seen_from or Path()).resolve())).as_posix()
+    digest = hashlib.sha256()
+    for file in sorted(path.glob("*.safetensors")) or sorted(path.glob("*.bin")):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size} ".encode())
+        with file.open("rb") as stream:
+            for sample in range(64):
+                stream.seek(sample * size // 64)
+                digest.update(stream.read(1 << 16))
+    config = _read_json(path / "config.json")
+    config = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version")}
+    return {"name": shown, "config": config, "weights_sha256": digest.hexdigest()}
+
+
+def _check_template(template: PromptTemplate, saved: Mapping[str, PromptTemplate]) -> None:
+    if template.name not in saved:
+        raise AdapterError(f"the adapter was not trained with the template {template.name!r}, but with {list(saved)}")
+    old, new = saved[template.name].to_dict(), template.to_dict()
+    for key in old:
+        if old[key] != new[key]:
+            raise AdapterError(
+                f"the template {template.name!r} differs from the one in training: its {key} "
+                f"is {new[key]!r}, was {old[key]!r}; use the template that load_adapter returns"
+            )
+
+
+def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path, templates: Sequence[PromptTemplate]) -> None:
+    for stale in (*folder.glob("chat_template.jinja"), *(folder / "additional_chat_templates").glob("*.jinja")):
+        stale.unlink()
+    before, chat = tokenizer.chat_template, {}
+    try:
+        for template in templates:
+            try:
+                set_chat_template(tokenizer, template)
+            except ValueError as error:  # rather an adapter without a chat template than an hour of training lost
+                warnings.warn(str(error), stacklevel=3)
+            else:
+                chat["default" if template is templates[0] else template.name] = tokenizer.chat_template
+        tokenizer.chat_template = chat if len(chat) > 1 else next(iter(chat.values()), None)
+        tokenizer.save_pretrained(folder)
+    finally:
+        tokenizer.chat_template = before
+
+
+def _card(provenance: Mapping[str, Any], templates: Sequence[str]) -> str:
+    base, metrics, libraries = (provenance[key] for key in ("base", "metrics", "libraries"))
+    how = "4-bit NormalFloat with double quantisation" if provenance["quantization"] else "full precision"
+    listed = ", ".join(f"`{name}`" for name in templates)
+    numbers = [f"| {name.replace('_', ' ')} | {value:,.4g} |" for name, value in metrics.items()]
+    return "\n".join(
+        [
+            "---",
+            "library_name: peft",
+            "pipeline_tag: text-generation",
+            "tags: [lora, sft]",
+            "---",
+            "",
+            f"# A LoRA adapter for {base['name']}",
+            "",
+            f"Trained on the base in {how}. It belongs to exactly this base (weights sha256 "
+            f"`{base['weights_sha256'][:16]}…`) and to the prompt templates {listed}, "
+            "saved in `prompt_templates.json` and as the tokenizer's chat templates; another one costs quality.",
+            "",
+            "| measured in the run | |",
+            "|---|---|",
+            *numbers,
+            "",
+            f"Training data: fingerprint `{provenance['data_fingerprint']}`.",
+            "",
+            "Made with " + ", ".join(f"{name} {number}" for name, number in libraries.items()) + ".",
+            "",
+            "```python",
+            "from utils.inference import generate, load_adapter",
+            "",
+            'model, tokenizer, templates = load_adapter("this/folder")',
+            f'answers = generate(model, tokenizer, records, templates["{templates[0]}"])',
+            "```",
+            "",
+        ]
+    )
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,185 @@
+"""What a reader looks at: prompts side by side, the loss mask token by token, and the plots.
+
+Every view is HTML with a plain-text form beside it (terminals, screen readers, printed logs). GitHub strips all styles
+from HTML, so nothing is said by colour alone: trained tokens are also underlined, marked fields also carry their name.
+Everything that comes from data is escaped. What this module does not do: print, or keep state; matplotlib is imported
+when the first plot is drawn.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+IGNORED = -100
+# Text and ground are set together, so that a dark theme cannot put light text on a light ground. The trained tokens are
+# the darker ones in print, and green and red of such different lightness stay apart for colour-blind readers.
+TRAINED = "background:#17693a;color:#fff;border:1px solid #0b3d20;padding:0 1px;text-decoration:underline"
+MASKED = "background:#fbe3df;color:#4a1a12;border:1px dotted #b0563f;padding:0 1px;text-decoration:none"
+MARKS = ("#ffd54f", "#81d4fa", "#ce93d8", "#a5d6a7")
+INK, SERIES, HATCHES = "#222", ("#9aa5b1", "#17693a", "#d98032", "#3f6fb5"), ("//", "", "..", "xx")
+
+
+class View:
+    """HTML with its plain-text form: the richest one that the reader's front end can show is shown."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self.html, self.text = html, text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def visible(text: str, *, spaces: bool = True) -> str:
+    """Make white space and invisible characters seen: `·` space, `↵` newline, `→` tab, `‹U+200B›` for any other.
+
+    With `spaces=False` a single space between two words stays as it is; one at the end of a line, or doubled, is shown.
+    """
+    text = "".join(char if char in " \n\t" or _is_seen(char) else f"‹U+{ord(char):04X}›" for char in text)
+    text = text.replace(" ", "·") if spaces else re.sub(r"(?m)  +|^ | $", lambda run: "·" * len(run[0]), text)
+    return text.replace("\t", "→\t").replace("\n", "↵\n")
+
+
+def _is_seen(char: str) -> bool:
+    return unicodedata.category(char)[0] not in "CZ"
+
+
+def side_by_side(texts: Mapping[str, str], *, marks: Mapping[str, str] | None = None) -> View:
+    """Texts in columns under their titles; each value of `marks` has one colour and its name wherever it occurs.
+
+    >>> print(side_by_side({"prompt": "Say: hi", "completion": "hi"}, marks={"output": "hi"}))
+    prompt
+      Say: [output: hi]
+    completion
+      [output: hi]
+    """
+    named = {value: name for name, value in (marks or {}).items() if value}
+    pattern = "|".join(re.escape(value) for value in sorted(named, key=len, reverse=True)) or "(?!)"
+    colours = dict(zip(named, MARKS * len(named), strict=False))
+    heads, cells, plain = "", "", []
+    for title, text in texts.items():
+        html, flat, end = "", "", 0
+        for match in [*re.finditer(pattern, text), None]:
+            between = visible(text[end : match.start() if match else None], spaces=False)
+            html, flat = html + escape(between), flat + between
+            if match:
+                value, name, end = visible(match[0], spaces=False), named[match[0]], match.end()
+                style = f"background:{colours[match[0]]};color:{INK}"
+                html += f'<mark style="{style}">{escape(value)}<sup>{escape(name)}</sup></mark>'
+                flat += f"[{name}: {value}]"
+        heads += f'<th style="text-align:left">{escape(title)}</th>'
+        cells += '<td style="vertical-align:top;text-align:left">'
+        cells += f'<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{html}</pre></td>'
+        plain.append(f"{title}\n  " + flat.replace("\n", "\n  "))
+    table = f'<table style="table-layout:fixed;width:100%"><tr>{heads}</tr><tr>{cells}</tr></table>'
+    return View(table, "\n".join(plain))
+
+
+def loss_mask(row: Mapping[str, Sequence[int]], tokenizer: "Tokenizer", *, ids: bool = False) -> View:
+    """The tokens of one encoded row: those that are trained on (label = id) against the masked ones (label = -100).
+
+    Args:
+        row: `input_ids` and `labels` of equal length, as `utils.tokens.encode` or a data collator makes them.
+        ids: write each token's id beside it (hovering shows it anyway).
+
+    Raises:
+        ValueError: the two lists differ in length, or a label is neither -100 nor the id of its token.
+    """
+    input_ids, labels = [int(i) for i in row["input_ids"]], [int(i) for i in row["labels"]]
+    wrong = [i for i, (one, label) in enumerate(zip(input_ids, labels, strict=False)) if label not in (IGNORED, one)]
+    if len(input_ids) != len(labels) or wrong:
+        raise ValueError(f"{len(input_ids)} ids, {len(labels)} labels, wrong at {wrong[:5]}: a label is its id or -100")
+    chips, plain = [], []
+    pieces = zip(token_texts(input_ids, tokenizer), input_ids, labels, strict=True)
+    for masked, group in groupby(pieces, key=lambda piece: piece[2] == IGNORED):
+        shown = []
+        for text, index, _ in group:
+            number, tag, style = (f"<sub>{index}</sub>" if ids else ""), "span" if masked else "ins", MASKED
+            lines = visible(text).count("\n")
+            label = escape(visible(text).replace("\n", "")) + number
+            style = MASKED if masked else TRAINED
+            chips.append(f'<{tag} style="{style}" title="id {index}">{label}</{tag}>' + "&#8203;" + "<br>" * lines)
+            shown.append(visible(text).replace("\n", "") + (f"({index})" if ids else ""))
+        plain.append(("masked : " if masked else "TRAINED: ") + " | ".join(shown))
+    legend = f'<span style="{MASKED}">masked: read, not learned</span> <ins style="{TRAINED}">trained: has a loss</ins>'
+    body = f'<code style="background:none;white-space:normal;line-height:1.8">{"".join(chips)}</code>'
+    return View(f"<div><p>{legend}</p><p>{body}</p></div>", "\n".join(plain))
+
+
+def token_texts(ids: Sequence[int], tokenizer: "Tokenizer") -> list[str]:
+    """The text that each token adds; a token with only part of a character appears as the vocabulary has it, in ‹ ›.
+
+    Tokens are decoded in context: alone, SentencePiece's lose their leading space.
+    """
+    texts, start, shown = [], 0, ""
+    for end, index in enumerate(ids, start=1):
+        decoded = tokenizer.decode(ids[start:end], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        whole = decoded.startswith(shown) and not decoded.endswith("\ufffd")
+        texts.append(decoded[len(shown) :] if whole else f"‹{tokenizer.convert_ids_to_tokens(index)}›")
+        if whole:  # the next token is decoded behind this one alone: that is context enough, and keeps the time linear
+            start = end - 1
+            shown = tokenizer.decode([index], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return texts
+
+
+def length_histogram(lengths: Sequence[int], *, max_length: int) -> "Figure":
+    """How many records have how many tokens, with a line at `max_length`."""
+    figure, axes = _axes("tokens in a record (BOS and EOS included)", "records")
+    over = sum(length > max_length for length in lengths)
+    axes.hist(lengths, bins=40, color=SERIES[0], edgecolor=INK, linewidth=0.4)
+    axes.axvline(max_length, color=SERIES[2], linestyle="--", label=f"max_length = {max_length}: {over} are longer")
+    axes.legend(frameon=False)
+    return figure
+
+
+def bar_with_intervals(
+    scores: Mapping[str, Mapping[str, tuple[float, float, float]]], *, ylabel: str, title: str = ""
+) -> "Figure":
+    """Grouped bars with error bars: `scores[group][series] = (value, low, high)`, as `{"labels": {"base": ...}}`.
+
+    The same series has the same colour and hatch in every group; a series that a group lacks leaves a gap.
+    """
+    figure, axes = _axes("", ylabel, title)
+    series = list(dict.fromkeys(name for group in scores.values() for name in group))
+    width = 0.8 / max(len(series), 1)
+    for i, name in enumerate(series):
+        places = [at + (i - (len(series) - 1) / 2) * width for at, group in enumerate(scores.values()) if name in group]
+        value, low, high = zip(*(group[name] for group in scores.values() if name in group), strict=True)
+        reach = [[v - a for v, a in zip(value, low, strict=True)], [b - v for v, b in zip(value, high, strict=True)]]
+        look = {"color": SERIES[i % 4], "hatch": HATCHES[i % 4], "edgecolor": INK, "linewidth": 0.6}
+        axes.bar(places, value, width, yerr=reach, capsize=3, label=name, error_kw={"ecolor": INK}, **look)
+    axes.set_xticks(range(len(scores)), list(scores))
+    axes.legend(frameon=False)
+    return figure
+
+
+def loss_curves(train: Sequence[tuple[float, float]], heldout: Sequence[tuple[float, float]]) -> "Figure":
+    """Training and held-out loss over the steps; both are lists of (step, loss in nats per trained token)."""
+    figure, axes = _axes("training step", "loss (nats per trained token)")
+    if train:
+        axes.plot(*zip(*train, strict=True), color=SERIES[0], linewidth=1.2, label="training rows")
+    if heldout:
+        axes.plot(*zip(*heldout, strict=True), color=SERIES[1], marker="o", linewidth=1.8, label="held-out rows")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure
+
+
+def _axes(xlabel: str, ylabel: str, title: str = "") -> tuple["Figure", "object"]:
+    """An empty figure on white, closed for pyplot, so that it is shown once: as the value of its cell."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained", facecolor="white")
+    plt.close(figure)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

@@ -1,0 +1,229 @@
+"""Load an adapter with its templates, and let the model answer: in batches, one piece at a time, greedy or sampled.
+
+The prompt is the masked part of a training row, made by the same call (`tokens.encode_prompts`), and answers are cut
+off by token ids, never by characters. What this module does not do: judge answers (`utils.evaluation`), or serve.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import torch
+from peft import PeftModel
+from transformers import (
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
+
+from utils.adapters import check_base, read_adapter
+from utils.models import find_device, load_base
+from utils.records import Record
+from utils.templates import PromptTemplate
+from utils.tokens import encode_prompts
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model wrote for one record.
+
+    Attributes:
+        text: the answer alone, without prompt and without special tokens.
+        stopped: it ended with EOS, rather than at `max_new_tokens`.
+        prompt_tokens, answer_tokens: lengths in tokens; EOS is not counted.
+    """
+
+    text: str
+    stopped: bool
+    prompt_tokens: int
+    answer_tokens: int
+
+
+def load_adapter(
+    folder: str | os.PathLike[str],
+    *,
+    base: str | os.PathLike[str] | None = None,
+    templates: Sequence[PromptTemplate] = (),
+) -> tuple[PeftModel, PreTrainedTokenizerBase, dict[str, PromptTemplate]]:
+    """Load what `save_adapter` wrote, on the base it was trained on and with the same quantisation.
+
+    The same steps as `AutoPeftModelForCausalLM.from_pretrained(folder)`, which takes the base from the path in the
+    file and, unless told otherwise, without quantisation: other weights than the adapter was trained with.
+
+    Args:
+        base: where the base is now, if it is not found where it was.
+        templates: templates that are going to be used; they have to be those of the training.
+
+    Returns:
+        The model in eval mode, its tokenizer (padding on the left, chat templates set), and the templates by name,
+        the default one first.
+
+    Raises:
+        AdapterError: an unfinished folder, another base or another template; the message names the difference.
+        ModelError: the base cannot be loaded.
+    """
+    provenance, base, saved = read_adapter(folder, base=base, templates=templates)
+    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
+    check_base(base, provenance["base"])
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
+    return _attach(model, folder), tokenizer, saved
+
+
+def load_merged(
+    folder: str | os.PathLike[str], *, base: str | os.PathLike[str] | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The adapter's model as a plain one of full precision, with the adapter merged into the weights.
+
+    The base is quantised first and then expanded, because the adapter was trained on the quantised weights: merged
+    into the original ones it gives other answers.
+    """
+    provenance, base, _ = read_adapter(folder, base=base)
+    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
+    check_base(base, provenance["base"])
+    if provenance["quantization"]:
+        model = model.dequantize(dtype=find_device().dtype)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
+    return _attach(model, folder).merge_and_unload(), tokenizer
+
+
+def _attach(model: PreTrainedModel, folder: str | os.PathLike[str]) -> PeftModel:
+    with warnings.catch_warnings():  # PEFT asks transformers 5 a question under its old name
+        warnings.simplefilter("ignore", FutureWarning)
+        return PeftModel.from_pretrained(model, str(folder)).eval()
+
+
+def generate(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    records: Sequence[Record],
+    template: PromptTemplate,
+    *,
+    max_new_tokens: int = 100,
+    batch_size: int = 64,
+    do_sample: bool = False,
+    temperature: float = 0.9,
+    top_p: float = 0.9,
+    seed: int = 0,
+) -> list[Answer]:
+    """Answer each record; only `instruction` and `input` (or whatever the template's prompt shows) are read.
+
+    Prompts of similar length share a batch, padded on the left; answers come back in the order of the records.
+    Greedy answers do not depend on the batch. The base's own answers: `with model.disable_adapter(): generate(...)`.
+
+    Args:
+        batch_size: rows at a time; lower it if a GPU runs out of memory.
+        do_sample: draw tokens instead of taking the likeliest. `temperature`, `top_p` (nucleus sampling, Holtzman et
+            al. 2020) and `seed` matter only then; the same seed, records and batch_size give the same answers.
+
+    Raises:
+        ValueError: a prompt leaves no room for `max_new_tokens` in the model's context; the message names the row.
+    """
+    prompts = encode_prompts(records, template, tokenizer, max_length=_room(model, max_new_tokens))
+    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
+    answers: dict[int, Answer] = {}
+    with _own_randomness(model, seed):
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            ids = {"input_ids": [prompts[row] for row in batch]}
+            padded = tokenizer.pad(ids, padding_side="left", return_tensors="pt")
+            whole = model.generate(**padded.to(model.device), generation_config=config)
+            for row, new in zip(batch, whole[:, padded["input_ids"].shape[1] :].tolist(), strict=True):
+                answers[row] = _answer(new, len(prompts[row]), config.eos_token_id, tokenizer)
+    return [answers[row] for row in range(len(prompts))]
+
+
+def stream(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    record: Record,
+    template: PromptTemplate,
+    *,
+    max_new_tokens: int = 100,
+    do_sample: bool = False,
+    temperature: float = 0.9,
+    top_p: float = 0.9,
+    seed: int = 0,
+) -> Iterator[str]:
+    """Yield the answer to one record piece by piece, as it is written; joined, the pieces are `generate`'s text.
+
+    Settings as in `generate`. Whoever stops listening stops the model, too.
+    """
+    [prompt] = encode_prompts([record], template, tokenizer, max_length=_room(model, max_new_tokens))
+    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
+    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    left, errors = Event(), []
+
+    def write() -> None:
+        try:
+            with _own_randomness(model, seed):
+                model.generate(
+                    torch.tensor([prompt], device=model.device),
+                    generation_config=config,
+                    streamer=streamer,
+                    stopping_criteria=StoppingCriteriaList([_Left(left)]),
+                )
+        except Exception as error:  # would end the thread unseen and leave the reader waiting
+            errors.append(error)
+            streamer.end()
+
+    thread = Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield from (piece for piece in streamer if piece)
+    finally:
+        left.set()
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+class _Left(StoppingCriteria):
+    def __init__(self, left: Event) -> None:
+        self.left = left
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
+        return torch.full((len(input_ids),), self.left.is_set(), device=input_ids.device)
+
+
+def _answer(new: list[int], prompt_tokens: int, ends: list[int], tokenizer: PreTrainedTokenizerBase) -> Answer:
+    end = next((i for i, token in enumerate(new) if token in ends), None)
+    text = tokenizer.decode(new[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Answer(text, end is not None, prompt_tokens, len(new[:end]))
+
+
+def _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p) -> GenerationConfig:
+    own = model.generation_config.eos_token_id or []
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
+    # Everything that a model's own generation_config could slip in is set: a repetition penalty or a top_k would make
+    # "greedy" and top_p mean something else for each model.
+    sampling = {"temperature": temperature, "top_p": top_p, "top_k": 0} if do_sample else {}
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=do_sample,
+        num_beams=1,
+        repetition_penalty=1.0,
+        eos_token_id=sorted(ends),
+        pad_token_id=tokenizer.pad_token_id,
+        **sampling,
+    )
+
+
+@contextmanager
+def _own_randomness(model: PreTrainedModel | PeftModel, seed: int) -> Iterator[None]:
+    """Draw from `seed`, and leave the generators of the caller as they were."""
+    with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _room(model: PreTrainedModel | PeftModel, max_new_tokens: int) -> int | None:
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return context and context - max_new_tokens

@@ -1,0 +1,101 @@
+"""The front door to records: what one is, the converters that make them, and files of them.
+
+    >>> from utils.records import from_labels
+    >>> from_labels([{"Label": "Complaint", "Text": "Dirty room"}], text="Text", label="Label").summary()
+    '1 rows in, 1 records, 0 rejected'
+
+Standard library only at import; pyarrow, datasets and numpy are imported when a call needs them.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from utils.classification import CLASSIFICATION_INSTRUCTION, from_labels, unfold_columns
+from utils.conversion import Conversion, Record, RowNote
+from utils.extraction import (
+    EXTRACTION_INSTRUCTION,
+    QUESTION_INSTRUCTION,
+    from_phrases,
+    from_spans,
+    from_squad,
+)
+from utils.instructions import from_documents, from_instructions, from_messages, from_sharegpt
+from utils.phrases import NO_PHRASES, format_phrases, parse_phrases
+from utils.readers import read_table
+from utils.splits import split
+from utils.tables import DataError, read_text
+from utils.tagged import from_tagged
+
+__all__ = [
+    "CLASSIFICATION_INSTRUCTION",
+    "EXTRACTION_INSTRUCTION",
+    "NO_PHRASES",
+    "QUESTION_INSTRUCTION",
+    "Conversion",
+    "DataError",
+    "Record",
+    "RowNote",
+    "fingerprint",
+    "format_phrases",
+    "from_documents",
+    "from_instructions",
+    "from_labels",
+    "from_messages",
+    "from_phrases",
+    "from_sharegpt",
+    "from_spans",
+    "from_squad",
+    "from_tagged",
+    "load_records",
+    "parse_phrases",
+    "read_table",
+    "save_records",
+    "split",
+    "unfold_columns",
+]
+
+
+def save_records(records: Iterable[Record], path: str | os.PathLike[str]) -> Path:
+    """Write records as JSON Lines; `load_records` gives them back, with task and group."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            row = {"instruction": record.instruction, "input": record.input, "output": record.output}
+            row |= {name: value for name in ("task", "group") if (value := getattr(record, name))}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return path
+
+
+def load_records(path: str | os.PathLike[str]) -> list[Record]:
+    """Read what `save_records` wrote.
+
+    Raises:
+        DataError: a missing file, or a line that is not a record (for other files there is
+            `from_instructions`).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; records are written by save_records, in notebook 01")
+    records = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                records.append(Record(**json.loads(line)))
+            except (TypeError, json.JSONDecodeError) as error:
+                raise DataError(
+                    f"{path.name}, line {number} is not a record ({error}); use from_instructions"
+                ) from None
+    return records
+
+
+def fingerprint(records: Iterable[Record]) -> str:
+    """A hash (SHA-256, 16 hex digits) of instructions, inputs and outputs in their order, the same on every machine."""
+    digest = hashlib.sha256()
+    for record in records:
+        # JSON marks where one text ends and the next begins: ("ab", "c") must not hash like ("a", "bc")
+        digest.update(json.dumps([record.instruction, record.input, record.output]).encode() + b"\n")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,248 @@
+"""Fine-tune with QLoRA: adapters on every linear layer of a frozen base (https://arxiv.org/abs/2305.14314).
+
+`SFTTrainer` does the work. This module gives it settings that fit the device, adapters in fp32, checkpoints from
+which a run continues to the bit (`utils.safeguards`), and errors that name the rows. What this module does not do:
+mask prompts (`utils.tokens`), evaluate answers, or print.
+"""
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import torch
+from peft import LoraConfig, PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from trl import SFTConfig, SFTTrainer
+
+from utils.adapters import save_adapter
+from utils.models import find_device
+from utils.safeguards import SafeTrainer, TrainingError, check_rows, claim_folder, out_of_memory
+
+__all__ = ["TrainingError", "TrainingResult", "fine_tune", "fine_tune_on_text", "save_adapter"]
+
+Row = Mapping[str, Any]  # input_ids and labels, or text
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run leaves behind.
+
+    Attributes:
+        model: the base with its trained adapter, in eval mode, ready for `inference.generate`.
+        history: one dict per logged step: `step`, `epoch`, and `loss` or `heldout_loss` (nats per supervised
+            token). The first `heldout_loss` is from before training.
+        metrics: `steps`, `rows`, `epochs`, `seconds`, `rows_per_second`, `loss` (mean of the last tenth of the steps),
+            `trainable_parameters`; with held-out rows `heldout_loss_before` and `heldout_loss`; `peak_gpu_gib` on one.
+    """
+
+    model: PeftModel
+    history: History
+    metrics: dict[str, float]
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    *,
+    output_dir: str | os.PathLike[str],
+    heldout: Sequence[Row] = (),
+    epochs: float = 3,
+    learning_rate: float = 2e-4,
+    batch_size: int = 16,
+    micro_batch_size: int | None = None,
+    rank: int = 16,
+    seed: int = 42,
+    resume: bool = False,
+    checkpoint_every: int | None = None,
+    activation_checkpointing: bool | None = None,
+    tensorboard: bool = False,
+    on_log: Callable[[History], None] | None = None,
+) -> TrainingResult:
+    """Train adapters on encoded rows; the loss is over the labels that are not -100: the completions.
+
+    Args:
+        model: a base from `models.load_base`. It is changed in place: a second run needs a fresh one.
+        rows: `input_ids` and `labels` from `tokens.encode`; the trainer takes them as they are.
+        output_dir: for checkpoints; those of an earlier run are removed unless `resume`.
+        heldout: rows to measure the loss on before training, about ten times during it, and at the end.
+        batch_size: rows per optimiser step.
+        micro_batch_size: rows per forward pass, a divisor of `batch_size` (default: all of it). Smaller ones need
+            less memory and give the same result.
+        rank: of the adapter matrices; they are scaled by alpha / rank = 2.
+        resume: continue from the newest checkpoint in `output_dir`, or start if there is none. The weights that
+            come out are, bit for bit, those of a run that nothing interrupted.
+        checkpoint_every: steps between checkpoints (default: a tenth of the run).
+        activation_checkpointing: recompute activations in the backward pass: far less memory, about a third more
+            time. Default: on a GPU only.
+        tensorboard: write event files to `output_dir/runs` (needs the package tensorboard).
+        on_log: called with the whole history after each new entry, for a live plot.
+
+    Raises:
+        ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids.
+        TrainingError: a non-finite loss (with the rows), out of GPU memory (with what to lower), `resume` with
+            checkpoints of other rows or settings, or a model that carries an adapter already.
+    """
+    check_rows("rows", rows, model, tokenizer)
+    if heldout:
+        check_rows("heldout", heldout, model, tokenizer)
+    if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
+        raise TrainingError("this model carries an adapter already: load a fresh base, or unload() the tuned model")
+    micro_batch_size = micro_batch_size or batch_size
+    if batch_size % micro_batch_size:
+        raise ValueError(f"batch_size {batch_size} is not a multiple of micro_batch_size {micro_batch_size}")
+    device = find_device()
+    if activation_checkpointing is None:
+        activation_checkpointing = device.kind == "cuda"
+    config = SFTConfig(
+        output_dir=str(output_dir),
+        num_train_epochs=epochs,
+        learning_rate=learning_rate,
+        warmup_steps=0.03,  # a fraction of the run
+        per_device_train_batch_size=micro_batch_size,
+        per_device_eval_batch_size=2 * micro_batch_size,
+        gradient_accumulation_steps=batch_size // micro_batch_size,
+        seed=seed,
+        use_cpu=device.kind == "cpu",
+        bf16=device.autocast is torch.bfloat16,
+        fp16=device.autocast is torch.float16,
+        activation_checkpointing=activation_checkpointing,
+        max_length=None,  # the rows were measured before; the trainer would cut them in silence
+        eval_strategy="steps" if heldout else "no",
+        eval_steps=0.1,
+        save_steps=checkpoint_every or 0.1,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would report a NaN as the loss of the step before
+        dataloader_pin_memory=device.kind == "cuda",
+        disable_tqdm=True,
+        report_to="tensorboard" if tensorboard else "none",
+    )
+    run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
+    run |= {
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "rank": rank,
+        "seed": seed,
+        "micro_batch_size": micro_batch_size,
+    }
+    checkpoint = claim_folder(output_dir, run, resume=resume)
+    config.eval_on_start = bool(heldout) and checkpoint is None
+    with _quiet_setup():
+        trainer = _Trainer(
+            model=model,
+            args=config,
+            train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]),
+            eval_dataset=datasets.Dataset.from_list([dict(row) for row in heldout]) if heldout else None,
+            processing_class=tokenizer,
+            peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+            callbacks=[_OnLog(on_log)] if on_log else None,
+        )
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:  # SFTTrainer made them bf16, where the steps of a small learning rate vanish
+            parameter.data = parameter.data.float()
+    return _run(trainer, checkpoint)
+
+
+def fine_tune_on_text(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **settings: Any
+) -> TrainingResult:
+    """Train on a plain list of whole prompts, answers included, as in the article: the loss is over every token.
+
+    Args:
+        texts: prompt + completion each; the trainer appends EOS.
+        settings: those of `fine_tune`. Its `heldout` stays a list of encoded rows, so that the held-out loss is over
+            completions and compares with that of `fine_tune`.
+    """
+    return fine_tune(model, tokenizer, [{"text": text} for text in texts], **settings)
+
+
+def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
+    on_gpu = trainer.args.device.type == "cuda"
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    started = time.perf_counter()
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+        if trainer.eval_dataset is not None and "heldout_loss" not in _history(trainer.state.log_history)[-1]:
+            trainer.evaluate()
+    except torch.OutOfMemoryError:
+        longest = max(map(len, trainer.train_dataset["input_ids"]))
+        raise TrainingError(out_of_memory(trainer.args, longest)) from None
+    seconds = time.perf_counter() - started
+    # Training leaves a bf16 autocast around forward(); without it the model answers as it will when loaded again.
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    model.activation_checkpointing_disable()
+    history = _history(trainer.state.log_history)
+    losses = [entry["loss"] for entry in history if "loss" in entry]
+    heldout = [entry["heldout_loss"] for entry in history if "heldout_loss" in entry]
+    last = losses[-max(1, len(losses) // 10) :]
+    steps = trainer.state.global_step
+    rows_seen = len(trainer.train_dataset) * trainer.args.num_train_epochs * (1 - _step_of(checkpoint) / max(steps, 1))
+    metrics = {
+        "steps": steps,
+        "rows": len(trainer.train_dataset),
+        "epochs": trainer.args.num_train_epochs,
+        "seconds": seconds,
+        "rows_per_second": rows_seen / seconds,
+        "loss": sum(last) / len(last),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+    if heldout:
+        metrics |= {"heldout_loss_before": heldout[0], "heldout_loss": heldout[-1]}
+    if on_gpu:
+        metrics["peak_gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
+    return TrainingResult(model=model.eval(), history=history, metrics=metrics)
+
+
+class _Trainer(SafeTrainer, SFTTrainer):
+    pass
+
+
+class _OnLog(TrainerCallback):
+    def __init__(self, on_log: Callable[[History], None]) -> None:
+        self.call = on_log
+
+    def on_log(self, args, state, control, **kwargs) -> None:
+        self.call(_history(state.log_history))
+
+
+def _history(log: list[dict[str, float]]) -> History:
+    names = {"loss": "loss", "eval_loss": "heldout_loss"}
+    return [
+        {"step": entry["step"], "epoch": entry["epoch"], names[key]: entry[key]}
+        for entry in log
+        for key in names
+        if key in entry
+    ]
+
+
+def _step_of(checkpoint: str | None) -> int:
+    return int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+
+
+@contextmanager
+def _quiet_setup():
+    """Keep out of a notebook's saved output what SFTTrainer leaves there: progress bars, a warning to its authors."""
+    on = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        if on:
+            datasets.enable_progress_bars()
