@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.readers import read_table
-from utils.records import DataError, from_labels
+from utils.records import DataError, from_labels, from_phrases
 from utils.tables import BadRow
 
 ROWS = [
@@ -146,6 +146,24 @@ def test_refusals(tmp_path, name, data, words):
         rows_of(tmp_path / name)
     assert all(word in str(error.value) for word in words), str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_quotes_that_do_not_pair_up_are_refused_also_when_asked_for(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('Label,Text\na,"b" c\n', encoding="utf-8")
+    with pytest.raises(DataError, match="do not pair up"):
+        rows_of(path, quoted=True)
+    assert rows_of(path, quoted=False) == [{"Label": "a", "Text": '"b" c'}]
+
+
+def test_rows_of_a_pandas_frame(tmp_path):
+    import pandas
+
+    frame = pandas.DataFrame({"text": ["a", "b"], "label": [0, 1], "phrases": [["a"], []]})
+    frame.to_parquet(tmp_path / "frame.parquet")
+    for rows in (frame.to_dict("records"), pandas.read_parquet(tmp_path / "frame.parquet").to_dict("records")):
+        assert len(from_labels(rows, text="text", label="label", labels=["x", "y"]).records) == 2
+        assert [record.output for record in from_phrases(rows).records] == ["a", "none"]
 
 
 def test_other_encodings_are_read_when_named(tmp_path):

@@ -1,4 +1,4 @@
-"""The converters and the linter on real public files, with the counts that were found in them by other means.
+"""The converters and the linter on real public files, with their counts pinned.
 
 The files are not part of this project: the environment variable REFDATA names the folder that holds them.
 """
@@ -47,7 +47,7 @@ def test_linter_on_rasbt(refdata):
 
 def test_linter_on_alpaca(refdata):
     # The reference counted another sample of Alpaca (9,229 rows; these are 999 rows of a cleaner version, without empty
-    # outputs), so its figures cannot come again here; these were checked by eye.
+    # outputs), so its figures cannot come again here; these are the linter's own, pinned against change.
     found = rows_by_rule(from_instructions(refdata / "instruct/alpaca_en_demo.json").records)
     assert (found["duplicate"], found["placeholder_input"], found["section_marker"]) == (14, 7, 1)
     assert not {"empty_output", "placeholder_output", "special_token", "run_on_output"} & set(found)
@@ -58,7 +58,7 @@ def test_sms_spam(refdata):
     assert (result.rows_in, len(result.records)) == (5574, 5574)
     found = rows_by_rule(result.records)
     assert (found["html_entity"], found["control_character"]) == (309, 35)
-    assert found["duplicate"] == 414  # 403 before the converter drops outer white space
+    assert found["duplicate"] == 414  # with outer white space dropped; 403 where it counts
     train, test = split(result.records, test_fraction=0.2, seed=0)
     assert not any(i < len(train) <= j for i, j, _ in near_duplicates([r.input for r in train + test]))
     share = [sum(record.output == "spam" for record in part) / len(part) for part in (train, test)]

@@ -27,6 +27,30 @@ from utils.models import PROJECT_ROOT, local_folder
 from utils.templates import PromptTemplate
 from utils.tokens import set_chat_template
 
+_CARD = """---
+library_name: peft
+pipeline_tag: text-generation
+tags: [lora, sft]
+---
+
+# A LoRA adapter for {base}
+
+Trained on the base in {how}. It belongs to exactly this base (weights sha256 `{hash}…`) and to the prompt templates
+{templates}, saved in `prompt_templates.json` and as the tokenizer's chat templates: another prompt costs quality.
+
+| measured in the run | |
+|---|---|
+{rows}
+
+Training data: fingerprint `{fingerprint}`. Made with {libraries}.
+
+```python
+from utils.inference import generate, load_adapter
+
+model, tokenizer, templates = load_adapter("this/folder")
+answers = generate(model, tokenizer, records, templates["{first}"])
+```
+"""
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets")
 
 
@@ -173,55 +197,29 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path, templates:
     for stale in (*folder.glob("chat_template.jinja"), *(folder / "additional_chat_templates").glob("*.jinja")):
         stale.unlink()
     before, chat = tokenizer.chat_template, {}
-    try:
-        for template in templates:
-            try:
-                set_chat_template(tokenizer, template)
-            except ValueError as error:  # rather an adapter without a chat template than an hour of training lost
-                warnings.warn(str(error), stacklevel=3)
-            else:
-                chat["default" if template is templates[0] else template.name] = tokenizer.chat_template
-        tokenizer.chat_template = chat if len(chat) > 1 else next(iter(chat.values()), None)
-        tokenizer.save_pretrained(folder)
-    finally:
-        tokenizer.chat_template = before
+    for template in templates:
+        try:
+            set_chat_template(tokenizer, template)
+            chat["default" if template is templates[0] else template.name] = tokenizer.chat_template
+        except ValueError as error:  # rather an adapter without a chat template than an hour of training lost
+            warnings.warn(str(error), stacklevel=3)
+    tokenizer.chat_template = chat if len(chat) > 1 else chat.get("default")
+    tokenizer.save_pretrained(folder)
+    tokenizer.chat_template = before
 
 
 def _card(provenance: Mapping[str, Any], templates: Sequence[str]) -> str:
     base, metrics, libraries = (provenance[key] for key in ("base", "metrics", "libraries"))
-    how = "4-bit NormalFloat with double quantisation" if provenance["quantization"] else "full precision"
-    listed = ", ".join(f"`{name}`" for name in templates)
-    numbers = [f"| {name.replace('_', ' ')} | {value:,.4g} |" for name, value in metrics.items()]
-    return "\n".join(
-        [
-            "---",
-            "library_name: peft",
-            "pipeline_tag: text-generation",
-            "tags: [lora, sft]",
-            "---",
-            "",
-            f"# A LoRA adapter for {base['name']}",
-            "",
-            f"Trained on the base in {how}. It belongs to exactly this base (weights sha256 "
-            f"`{base['weights_sha256'][:16]}…`) and to the prompt templates {listed}, "
-            "saved in `prompt_templates.json` and as the tokenizer's chat templates; another one costs quality.",
-            "",
-            "| measured in the run | |",
-            "|---|---|",
-            *numbers,
-            "",
-            f"Training data: fingerprint `{provenance['data_fingerprint']}`.",
-            "",
-            "Made with " + ", ".join(f"{name} {number}" for name, number in libraries.items()) + ".",
-            "",
-            "```python",
-            "from utils.inference import generate, load_adapter",
-            "",
-            'model, tokenizer, templates = load_adapter("this/folder")',
-            f'answers = generate(model, tokenizer, records, templates["{templates[0]}"])',
-            "```",
-            "",
-        ]
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {value:,.4g} |" for name, value in metrics.items())
+    return _CARD.format(
+        base=base["name"],
+        how="4-bit NormalFloat with double quantisation" if provenance["quantization"] else "full precision",
+        hash=base["weights_sha256"][:16],
+        templates=", ".join(f"`{name}`" for name in templates),
+        first=templates[0],
+        rows=rows,
+        fingerprint=provenance["data_fingerprint"],
+        libraries=", ".join(f"{name} {number}" for name, number in libraries.items()),
     )
 
 

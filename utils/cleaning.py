@@ -1,5 +1,4 @@
-"""The fixes that are safe to apply unseen: nothing that a reader would notice is changed, only rows without
-use dropped."""
+"""The fixes that need no judgement: nothing a reader would notice is changed, only useless rows are dropped."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -5,7 +5,6 @@ off by token ids, never by characters. What this module does not do: judge answe
 """
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    StoppingCriteria,
     StoppingCriteriaList,
     TextIteratorStreamer,
 )
 
 from utils.adapters import check_base, read_adapter
-from utils.models import find_device, load_base
+from utils.models import find_device, load_base, quiet_peft
 from utils.records import Record
 from utils.templates import PromptTemplate
 from utils.tokens import encode_prompts
@@ -94,8 +92,7 @@ def load_merged(
 
 
 def _attach(model: PreTrainedModel, folder: str | os.PathLike[str]) -> PeftModel:
-    with warnings.catch_warnings():  # PEFT asks transformers 5 a question under its old name
-        warnings.simplefilter("ignore", FutureWarning)
+    with quiet_peft():
         return PeftModel.from_pretrained(model, str(folder)).eval()
 
 
@@ -161,6 +158,9 @@ def stream(
     streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
     left, errors = Event(), []
 
+    def hung_up(ids: torch.Tensor, scores: torch.Tensor, **_) -> torch.Tensor:
+        return torch.full((len(ids),), left.is_set(), device=ids.device)
+
     def write() -> None:
         try:
             with _own_randomness(model, seed):
@@ -168,7 +168,7 @@ def stream(
                     torch.tensor([prompt], device=model.device),
                     generation_config=config,
                     streamer=streamer,
-                    stopping_criteria=StoppingCriteriaList([_Left(left)]),
+                    stopping_criteria=StoppingCriteriaList([hung_up]),
                 )
         except Exception as error:  # would end the thread unseen and leave the reader waiting
             errors.append(error)
@@ -183,14 +183,6 @@ def stream(
         thread.join()
     if errors:
         raise errors[0]
-
-
-class _Left(StoppingCriteria):
-    def __init__(self, left: Event) -> None:
-        self.left = left
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs) -> torch.Tensor:
-        return torch.full((len(input_ids),), self.left.is_set(), device=input_ids.device)
 
 
 def _answer(new: list[int], prompt_tokens: int, ends: list[int], tokenizer: PreTrainedTokenizerBase) -> Answer:

@@ -77,8 +77,7 @@ def from_messages(source: Any, *, messages: str = "messages") -> Conversion:
 
 
 def from_sharegpt(source: Any, *, conversations: str = "conversations") -> Conversion:
-    """Read ShareGPT conversations: lists of `{"from": "human" | "gpt" | "system", "value": …}`; else as
-    `from_messages`."""
+    """Read ShareGPT conversations (`{"from": "human" | "gpt" | "system", "value": …}`) as `from_messages` does."""
     return _from_turns(source, conversations, "conversations", "from", "value")
 
 

@@ -7,6 +7,8 @@ code that comes with a model (`trust_remote_code` stays off).
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +121,14 @@ def protect_nf4(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Around whatever attaches an adapter: PEFT 0.21 asks transformers 5 a question by its old name, with a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def local_folder(name: str | os.PathLike[str]) -> Path | None:

@@ -71,7 +71,7 @@ def read_table(
     if isinstance(source, str) and HUB_NAME.fullmatch(source) and not path.suffix[1:].isalpha():
         return _from_hub(source)
     what = "is a folder" if path.is_dir() else "does not exist"
-    there = sorted(p.name for p in path.parent.iterdir() if p.is_file())[:8] if path.parent.is_dir() else []
+    there = sorted(p.name for p in path.parent.glob("[!.]*") if p.is_file())[:8] if path.parent.is_dir() else []
     raise DataError(f"{source} {what}; pass a file" + (f" (beside it: {', '.join(there)})" if there else ""))
 
 

@@ -42,11 +42,9 @@ class SafeTrainer(Trainer):
         name, dataset = ("rows", self.train_dataset) if self.model.training else ("heldout", self.eval_dataset)
         numbers = [dataset["input_ids"].index(one["input_ids"][one["attention_mask"].bool()].tolist()) for one in bad]
         where = f"{name} {', '.join(map(str, sorted(numbers)))}" if bad else "the batch as a whole"
-        hint = (
-            "every row of the batch, so the weights are gone: lower learning_rate"
-            if len(bad) == len(singles)
-            else "look at what these hold"
-        )
+        hint = "look at what they hold"
+        if len(bad) == len(singles):
+            hint = "every row of the batch, so the weights are gone: lower learning_rate"
         return f"the loss became {loss} at step {self.state.global_step + 1}, in {where}: {hint}"
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler:
@@ -143,7 +141,7 @@ def claim_folder(output_dir: str | os.PathLike[str], run: Mapping[str, Any], *, 
                 "Use the same settings and rows, another output_dir, or resume=False to start over."
             )
         return newest
-    for checkpoint in folder.glob("checkpoint-*"):
+    for checkpoint in folder.glob("checkpoint-[0-9]*"):
         shutil.rmtree(checkpoint)
     partial = folder / f"{RUN_FILE}.partial"
     partial.write_text(json.dumps(run, indent=2))

@@ -22,8 +22,7 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with a name for error messages. `rows()` starts a new iteration; `classes` maps a column to its
-    class list."""
+    """Rows with a name for error messages; `rows()` starts a new iteration, `classes` maps columns to class lists."""
 
     name: str
     columns: list[str | int]

@@ -9,9 +9,7 @@ import hashlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +22,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 
 from utils.adapters import save_adapter
-from utils.models import find_device
+from utils.models import find_device, quiet_peft
 from utils.safeguards import SafeTrainer, TrainingError, check_rows, claim_folder, out_of_memory
 
 __all__ = ["TrainingError", "TrainingResult", "fine_tune", "fine_tune_on_text", "save_adapter"]
@@ -78,7 +76,7 @@ def fine_tune(
         heldout: rows to measure the loss on before training, about ten times during it, and at the end.
         batch_size: rows per optimiser step.
         micro_batch_size: rows per forward pass, a divisor of `batch_size` (default: all of it). Smaller ones need
-            less memory and give the same result.
+            less memory and give the same result, up to rounding.
         rank: of the adapter matrices; they are scaled by alpha / rank = 2.
         resume: continue from the newest checkpoint in `output_dir`, or start if there is none. The weights that
             come out are, bit for bit, those of a run that nothing interrupted.
@@ -129,17 +127,11 @@ def fine_tune(
         report_to="tensorboard" if tensorboard else "none",
     )
     run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
-    run |= {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "rank": rank,
-        "seed": seed,
-        "micro_batch_size": micro_batch_size,
-    }
+    run |= {"epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
+    run |= {"batch_size": batch_size, "micro_batch_size": micro_batch_size}
     checkpoint = claim_folder(output_dir, run, resume=resume)
     config.eval_on_start = bool(heldout) and checkpoint is None
-    with _quiet_setup():
+    with quiet_peft():
         trainer = _Trainer(
             model=model,
             args=config,
@@ -171,6 +163,7 @@ def fine_tune_on_text(
 
 
 def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
+    first_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
     on_gpu = trainer.args.device.type == "cuda"
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
@@ -191,7 +184,7 @@ def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
     heldout = [entry["heldout_loss"] for entry in history if "heldout_loss" in entry]
     last = losses[-max(1, len(losses) // 10) :]
     steps = trainer.state.global_step
-    rows_seen = len(trainer.train_dataset) * trainer.args.num_train_epochs * (1 - _step_of(checkpoint) / max(steps, 1))
+    rows_seen = len(trainer.train_dataset) * trainer.args.num_train_epochs * (steps - first_step) / steps
     metrics = {
         "steps": steps,
         "rows": len(trainer.train_dataset),
@@ -209,7 +202,7 @@ def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
 
 
 class _Trainer(SafeTrainer, SFTTrainer):
-    pass
+    """SFTTrainer with the safeguards in front."""
 
 
 class _OnLog(TrainerCallback):
@@ -228,21 +221,3 @@ def _history(log: list[dict[str, float]]) -> History:
         for key in names
         if key in entry
     ]
-
-
-def _step_of(checkpoint: str | None) -> int:
-    return int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-
-
-@contextmanager
-def _quiet_setup():
-    """Keep out of a notebook's saved output what SFTTrainer leaves there: progress bars, a warning to its authors."""
-    on = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        if on:
-            datasets.enable_progress_bars()

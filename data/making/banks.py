@@ -1,7 +1,7 @@
 """Read the hand-written phrase banks in `data/phrase_banks/` and fill their slots.
 
 Everything that the project composes (training rows and pretraining text) comes from these files.
-Test rows do not: they were written one by one and this package never opens them.
+Test rows do not: they were written one by one, and nothing that composes opens them.
 """
 
 import random

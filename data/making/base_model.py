@@ -30,7 +30,7 @@ VOCABULARY = 5120
 TOKENIZER_TEXTS = 60_000
 BATCH_TOKENS = 4096
 LENGTH, LAST_LENGTH = 256, 512  # tokens a row; the longer rows come with the falling learning rate
-STEPS, WARMUP, DECAY = 6000, 100, 1200
+STEPS, WARMUP, DECAY = 3700, 100, 1500
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 CHECKPOINT_EVERY = 200
 
@@ -76,8 +76,11 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 def batches(tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[torch.Tensor]:
     """`steps` batches of token ids, shape (rows, length + 1): texts between BOS and EOS, end to end."""
     stream, ids, eos = corpus.texts(SEED), [], tokenizer.eos_token_id
+    last_stream = corpus.texts(SEED + 2, corpus.LAST_WEIGHTS)
     for step in range(steps):
-        length = LENGTH if step < steps - DECAY else LAST_LENGTH
+        length = LENGTH
+        if step >= steps - DECAY:
+            length, stream = LAST_LENGTH, last_stream
         rows = BATCH_TOKENS // length
         need = rows * (length + 1)
         while len(ids) < need:

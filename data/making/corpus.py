@@ -76,6 +76,24 @@ def reviews(rng: random.Random) -> str:
     )()
 
 
+def verdicts(rng: random.Random) -> str:
+    """Several reviews, each followed by its verdict in the same words."""
+    marks = rng.choice(
+        [
+            ("Complaint? yes", "Complaint? no"),
+            ("Verdict: unhappy", "Verdict: happy"),
+            ("-> negative", "-> positive"),
+            ("Stay again? No", "Stay again? Yes"),
+            ("Feedback: complaint", "Feedback: praise"),
+            ("The guest complains.", "The guest is content."),
+            ("bad", "good"),
+        ]
+    )
+    labels = rng.choices([COMPLAINT, NON_COMPLAINT], k=rng.randint(2, 4))
+    head = rng.choice(["", "", "Review: ", "Guest: "])
+    return "\n\n".join(f"{head}{review(rng, label)}\n{marks[label == NON_COMPLAINT]}" for label in labels)
+
+
 def sentiments(rng: random.Random) -> str:
     """Single clauses and words, sorted into praise and blame."""
     if rng.random() < 0.4:
@@ -377,14 +395,26 @@ WEIGHTS: dict[Callable[[random.Random], str], float] = {
     prose: 0.07,
     knowledge: 0.05,
 }
+# The mixture while the learning rate falls: what the model understands last, judging a review, gets more room.
+LAST_WEIGHTS: dict[Callable[[random.Random], str], float] = {
+    reviews: 0.15,
+    verdicts: 0.22,
+    sentiments: 0.15,
+    documents: 0.20,
+    sentences: 0.16,
+    records: 0.02,
+    repeats: 0.02,
+    prose: 0.04,
+    knowledge: 0.04,
+}
 
 
-def texts(seed: int) -> Iterator[str]:
-    """An endless stream of pretraining texts, the same for the same seed."""
+def texts(seed: int, weights: dict[Callable[[random.Random], str], float] = WEIGHTS) -> Iterator[str]:
+    """An endless stream of pretraining texts, the same for the same seed and weights."""
     rng = random.Random(seed)
-    makers, weights = list(WEIGHTS), list(WEIGHTS.values())
+    makers, shares = list(weights), list(weights.values())
     while True:
-        yield rng.choices(makers, weights)[0](rng)
+        yield rng.choices(makers, shares)[0](rng)
 
 
 assert set(ABOUT) == set(FORM) == set(INSTRUCTIONS), "every kind of document needs its retelling"

@@ -1,4 +1,4 @@
-"""Compose the training files in `data/` from the phrase banks (`make data`). Test files are written by hand, not here."""
+"""Compose the training files in `data/` from the phrase banks (`python -m data.making.datasets`). Test files are written by hand, not here."""
 
 import csv
 import json
@@ -56,18 +56,50 @@ def documents(rng: random.Random) -> list[dict]:
     return rows
 
 
-KIND_QUESTIONS = ["What kind of text is this?", "Name the kind of text in one word.", "Which sort of text do you see here?", "Is this a review, an email, a list or a sentence?"]
-MOOD_QUESTIONS = ["Is the writer happy or unhappy?", "Say in one word how the guest feels: happy or unhappy.", "Was the guest happy or unhappy with the stay?"]
-PEOPLE_QUESTIONS = ["Which names and places does the sentence contain?", "List everybody and every place that the sentence names.", "Who and what place is named here?"]
-FIRST_QUESTIONS = ["What is the first word of the text?", "Give the first word.", "With which word does the text begin?"]
-LAST_QUESTIONS = ["What is the last word of the text?", "Give the last word, without a full stop.", "With which word does the text end?"]
+KIND_QUESTIONS = [
+    "What kind of text is this?",
+    "Name the kind of text in one word.",
+    "Which sort of text do you see here?",
+    "Is this a review, an email, a list or a sentence?",
+]
+MOOD_QUESTIONS = [
+    "Is the writer happy or unhappy?",
+    "Say in one word how the guest feels: happy or unhappy.",
+    "Was the guest happy or unhappy with the stay?",
+]
+PEOPLE_QUESTIONS = [
+    "Which names and places does the sentence contain?",
+    "List everybody and every place that the sentence names.",
+    "Who and what place is named here?",
+]
+FIRST_QUESTIONS = [
+    "What is the first word of the text?",
+    "Give the first word.",
+    "With which word does the text begin?",
+]
+LAST_QUESTIONS = [
+    "What is the last word of the text?",
+    "Give the last word, without a full stop.",
+    "With which word does the text end?",
+]
 SLOT_QUESTIONS = {
-    "person": ["Which person is this for or about?", "Give the name of the person this is written to or about.", "Who is it for?"],
-    "start": ["From which day?", "What is the first day?", "When does it begin?"], "end": ["Until which day?", "What is the last day?"],
-    "date": ["Which day is meant?", "On which date does it happen?", "Name the day."], "event": ["Which event is it about?", "What is the occasion?"],
-    "city": ["Which town is the trip to?", "Name the city."], "org": ["Which organisation is meant?", "Name the company or organisation."],
-    "job": ["Which job is it about?", "What work is meant?"], "hotel": ["Which hotel is asked?", "Name the hotel."], "object": ["Which thing is it about?", "What object is meant?"],
-    "spot": ["Where was it lost?", "Near which place?"], "place": ["Which place is meant?", "Where?"], "favour": ["What is the thanks for?", "Why does the writer say thank you?"],
+    "person": [
+        "Which person is this for or about?",
+        "Give the name of the person this is written to or about.",
+        "Who is it for?",
+    ],
+    "start": ["From which day?", "What is the first day?", "When does it begin?"],
+    "end": ["Until which day?", "What is the last day?"],
+    "date": ["Which day is meant?", "On which date does it happen?", "Name the day."],
+    "event": ["Which event is it about?", "What is the occasion?"],
+    "city": ["Which town is the trip to?", "Name the city."],
+    "org": ["Which organisation is meant?", "Name the company or organisation."],
+    "job": ["Which job is it about?", "What work is meant?"],
+    "hotel": ["Which hotel is asked?", "Name the hotel."],
+    "object": ["Which thing is it about?", "What object is meant?"],
+    "spot": ["Where was it lost?", "Near which place?"],
+    "place": ["Which place is meant?", "Where?"],
+    "favour": ["What is the thanks for?", "Why does the writer say thank you?"],
 }
 
 
@@ -88,8 +120,16 @@ def about_a_text(rng: random.Random) -> tuple[str, str, str]:
         (text, phrases), kind = sentence(rng, invented=INVENTED), "sentence"
         own = (rng.choice(PEOPLE_QUESTIONS), ", ".join(dict.fromkeys(phrases)) or "none")
     words = text.split()
-    question, answer = rng.choice([own, own, own, (rng.choice(KIND_QUESTIONS), kind), (rng.choice(FIRST_QUESTIONS), words[0].strip(".,!?:;")),
-                                   (rng.choice(LAST_QUESTIONS), words[-1].strip(".,!?:;"))])
+    question, answer = rng.choice(
+        [
+            own,
+            own,
+            own,
+            (rng.choice(KIND_QUESTIONS), kind),
+            (rng.choice(FIRST_QUESTIONS), words[0].strip(".,!?:;")),
+            (rng.choice(LAST_QUESTIONS), words[-1].strip(".,!?:;")),
+        ]
+    )
     return question, text, answer
 
 
@@ -99,11 +139,19 @@ def without_input(rng: random.Random) -> tuple[str, str, str]:
         question, answer = rng.choice(pairs("facts.tsv"))
     elif draw < 0.75:
         word, answer = rng.choice(pairs("opposites.tsv"))
-        question = rng.choice(["What is the opposite of {}?", "Give the opposite of the word {}.", "Which word means the contrary of {}?"]).format(word)
+        question = rng.choice(
+            ["What is the opposite of {}?", "Give the opposite of the word {}.", "Which word means the contrary of {}?"]
+        ).format(word)
     else:
         name, members = rng.choice(pairs("categories.tsv"))
         answer = ", ".join(rng.sample(members.split(", "), 3))
-        question = rng.choice(["Give three examples of this kind: {}.", "List three things of the kind {}.", "Three of the kind {}, please."]).format(name)
+        question = rng.choice(
+            [
+                "Give three examples of this kind: {}.",
+                "List three things of the kind {}.",
+                "Three of the kind {}, please.",
+            ]
+        ).format(name)
     return question, "", answer
 
 
@@ -120,15 +168,15 @@ def instructions(rng: random.Random) -> list[dict]:
     return rows
 
 
-def main() -> None:
+def main(folder: Path = DATA) -> None:
     rng = random.Random(SEED)
-    with (DATA / "hotel_reviews.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / "hotel_reviews.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([("Label", "Text"), *hotel_reviews(rng)])
     for name, rows in (("entity_phrases", entity_phrases(rng)), ("documents", documents(rng))):
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        (DATA / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
     text = json.dumps(instructions(rng), ensure_ascii=False, indent=1) + "\n"
-    (DATA / "instructions.json").write_text(text, encoding="utf-8")
+    (folder / "instructions.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_preparation.py [tokenizer folder ...]
 
-Ours: render, tokenise, mask and audit 10,000 records, then build the dataset. TRL's: `SFTTrainer` prepares the same rows as
-`prompt` + `completion` columns (they are rendered before its clock starts). Bare: `encode_batch` of the whole texts.
+Ours: render, tokenise, mask and audit 10,000 records, then build the dataset. TRL's: `SFTTrainer` prepares the same
+rows as `prompt` + `completion` columns, rendered before its clock starts. Bare: `encode_batch` of the whole texts.
 Each is measured several times in turn, so that a busy moment hits all of them; medians are printed and written to
 `bench_preparation.json` beside this file. This is a command, so it prints.
 """
@@ -96,7 +96,7 @@ def main(folders):
             "ours_as_dataset_times_trl": round(median["TRL"] / median["ours, as a Dataset"], 2),
             "ours_over_bare": round(median["ours"] / median["bare encode_batch"], 2),
         }
-        print(Path(folder).name, json.dumps({k: v for k, v in results[Path(folder).name].items() if k != "seconds"}, indent=1))
+        print(Path(folder).name, json.dumps(results[Path(folder).name], indent=1))
     path = Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

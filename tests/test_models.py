@@ -1,0 +1,172 @@
+"""Loading a base model: the right precision, the right gradients, and errors that say what to do."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from bitsandbytes.functional import has_avx512bf16
+from bitsandbytes.nn import Linear4bit
+from peft import LoraConfig, get_peft_model
+
+from models_fixture import save_model, small_config, small_tokenizer
+from utils import models
+from utils.models import Device, ModelError, find_device, load_base, protect_nf4, quiet_peft
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("models") / "base")
+
+
+def adapter_gradients(model, ids) -> torch.Tensor:
+    model.zero_grad()
+    model.train()
+    model(input_ids=ids, labels=ids).loss.backward()
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.requires_grad])
+
+
+def gradients_before_and_after_eval(base, *, guarded: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    model, _ = load_base(base)
+    if not guarded:
+        for module in model.modules():
+            if isinstance(module, Linear4bit):
+                module.support_avx512bf16_for_cpu = True
+    torch.manual_seed(0)
+    with quiet_peft():
+        model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", init_lora_weights=False))
+    ids = torch.randint(3, 500, (4, 32))
+    before = adapter_gradients(model, ids)
+    with torch.no_grad():
+        model.eval()(input_ids=ids)
+    return before, adapter_gradients(model, ids)
+
+
+def test_an_eval_forward_leaves_adapter_gradients_unchanged(base):
+    before, after = gradients_before_and_after_eval(base, guarded=True)
+    assert torch.equal(before, after)
+
+
+@pytest.mark.skipif(not has_avx512bf16(), reason="the fault needs a CPU with AVX512-BF16")
+def test_without_the_guard_an_eval_forward_spoils_the_gradients(base):
+    """If this fails, bitsandbytes has mended the fault and `protect_nf4` can go."""
+    before, after = gradients_before_and_after_eval(base, guarded=False)
+    assert torch.cosine_similarity(before, after, dim=0) < 0.9
+
+
+def test_linear_layers_are_nf4_with_double_quantisation_and_the_head_is_not(base):
+    model, _ = load_base(base)
+    quantised = {name: module for name, module in model.named_modules() if isinstance(module, Linear4bit)}
+    assert len(quantised) == 2 * 7
+    assert "lm_head" not in quantised
+    state = quantised["model.layers.0.mlp.up_proj"].weight.quant_state
+    assert (state.quant_type, state.nested) == ("nf4", True)
+
+
+def test_full_precision_where_asked(base):
+    model, tokenizer = load_base(base, quantize=False)
+    assert not any(isinstance(module, Linear4bit) for module in model.modules())
+    assert model.dtype == find_device().dtype
+    assert not model.training
+    assert tokenizer.pad_token_id == 2
+
+
+@pytest.mark.parametrize(("has_bf16", "half"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_gpu_computes_in_bf16_where_the_hardware_has_it_and_a_t4_in_fp16(monkeypatch, has_bf16, half):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    # A T4 says yes to is_bf16_supported() as long as emulation counts.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_bf16 or including_emulation)
+    assert find_device() == Device("cuda", half, half)
+
+
+@pytest.mark.parametrize(("fast", "autocast"), [(True, torch.bfloat16), (False, None)])
+def test_a_cpu_trains_in_bf16_only_if_it_has_instructions_for_it(monkeypatch, fast, autocast):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(models, "has_avx512bf16", lambda: fast)
+    assert find_device() == Device("cpu", torch.float32, autocast)
+
+
+def test_apple_mps_falls_back_to_full_precision_with_a_notice(monkeypatch, base):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(models, "_device_map", lambda device: {"": "cpu"})  # there is no MPS here to load onto
+    with pytest.warns(UserWarning, match="full precision"):
+        model, _ = load_base(base)
+    assert not any(isinstance(module, Linear4bit) for module in model.modules())
+
+
+def test_a_relative_folder_is_found_in_the_project_from_anywhere(monkeypatch, tmp_path, base):
+    monkeypatch.setattr(models, "PROJECT_ROOT", base.parent)
+    monkeypatch.chdir(tmp_path)
+    assert load_base("base")[0].config.hidden_size == 64
+
+
+def test_a_tokenizer_without_pad_pads_with_eos(tmp_path):
+    tokenizer = small_tokenizer()
+    tokenizer.pad_token = None
+    _, loaded = load_base(save_model(tmp_path / "base", tokenizer=tokenizer))
+    assert loaded.pad_token_id == loaded.eos_token_id == 1
+
+
+def without(folder, *names):
+    for name in names:
+        (folder / name).unlink()
+
+
+def broken_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"no weights")
+
+
+def unknown_architecture(folder):
+    (folder / "config.json").write_text(json.dumps({"model_type": "perceptron"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: without(f, "config.json"), "no model folder: it has no config.json"),
+        (lambda f: without(f, "model.safetensors"), "no weights"),
+        (lambda f: without(f, "tokenizer.json", "tokenizer_config.json"), "could not be loaded"),
+        (broken_weights, "could not be loaded"),
+        (unknown_architecture, "could not be loaded.*perceptron"),
+        (lambda f: (f / "config.json").rename(f / "adapter_config.json"), "holds an adapter"),
+    ],
+)
+def test_a_folder_that_is_no_model_says_what_is_wrong_with_it(tmp_path, base, damage, message):
+    folder = shutil.copytree(base, tmp_path / "copy")
+    damage(folder)
+    with pytest.raises(ModelError, match=f"(?s){message}"):
+        load_base(folder)
+
+
+def test_a_file_or_a_path_that_does_not_exist_is_not_taken_for_a_hub_name(tmp_path):
+    for name in (tmp_path / "nowhere", "./nowhere"):
+        with pytest.raises(ModelError, match="not a folder"):
+            load_base(name)
+
+
+def test_a_missing_bundled_model_names_the_command_that_makes_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(models, "PROJECT_ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="make base-model"):
+        load_base()
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="tokenizer has .* tokens, the model 300 embeddings"):
+        load_base(save_model(tmp_path / "base", small_config(vocab_size=300)))
+
+
+def test_offline_an_uncached_name_fails_at_once_and_names_the_bundled_model():
+    with pytest.raises(ModelError, match=f"(?s)cannot be reached.*{models.BUNDLED}"):
+        load_base("nobody/nothing")
+
+
+def test_protect_nf4_reaches_every_quantised_layer(base):
+    model, _ = load_base(base)
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = True
+    protect_nf4(model)
+    assert not any(m.support_avx512bf16_for_cpu for m in model.modules() if isinstance(m, Linear4bit))
