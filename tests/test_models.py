@@ -7,9 +7,9 @@ import pytest
 import torch
 from bitsandbytes.functional import has_avx512bf16
 from bitsandbytes.nn import Linear4bit
+from models_fixture import save_model, small_config, small_tokenizer
 from peft import LoraConfig, get_peft_model
 
-from models_fixture import save_model, small_config, small_tokenizer
 from utils import models
 from utils.models import Device, ModelError, find_device, load_base, protect_nf4, quiet_peft
 
@@ -75,7 +75,9 @@ def test_full_precision_where_asked(base):
 def test_a_gpu_computes_in_bf16_where_the_hardware_has_it_and_a_t4_in_fp16(monkeypatch, has_bf16, half):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     # A T4 says yes to is_bf16_supported() as long as emulation counts.
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_bf16 or including_emulation)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_bf16 or including_emulation
+    )
     assert find_device() == Device("cuda", half, half)
 
 

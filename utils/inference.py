@@ -174,7 +174,7 @@ def stream(
             errors.append(error)
             streamer.end()
 
-    thread = Thread(target=write, daemon=True)
+    thread = Thread(target=write, name="stream", daemon=True)
     thread.start()
     try:
         yield from (piece for piece in streamer if piece)

@@ -1,0 +1,264 @@
+"""Fine-tuning: the loss is over the right tokens, only adapters change, nothing goes wrong unseen."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from models_fixture import RECORDS, Trained, save_model, small_config, trained  # noqa: F401
+
+from utils import safeguards, training
+from utils.models import load_base
+from utils.notebook import project_root
+from utils.templates import ALPACA
+from utils.tokens import encode
+from utils.training import TrainingError, fine_tune, fine_tune_on_text
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    return save_model(tmp_path_factory.mktemp("training") / "base")
+
+
+@pytest.fixture
+def loaded(base):
+    return load_base(base)
+
+
+@pytest.fixture(scope="module")
+def rows(base):
+    _, tokenizer = load_base(base, quantize=False)
+    return encode(RECORDS, ALPACA, tokenizer, max_length=256).rows
+
+
+def mean_loss(model, ids: list[int], labels: list[int]) -> torch.Tensor:
+    """Summed loss over the labels that count, and their number."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([ids])).logits[0, :-1].float()
+    targets = torch.tensor(labels[1:])
+    summed = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", ignore_index=-100)
+    return torch.stack([summed, (targets != -100).sum()])
+
+
+def test_training_lowers_the_held_out_loss(trained: Trained):  # noqa: F811
+    metrics = trained.result.metrics
+    assert metrics["heldout_loss"] < 0.9 * metrics["heldout_loss_before"]
+    assert metrics["steps"] == 6 * 7
+    assert metrics["rows"] == len(trained.rows)
+
+
+def test_history_holds_every_step_and_held_out_losses_from_step_0_to_the_last(trained: Trained):  # noqa: F811
+    history = trained.result.history
+    assert [entry["step"] for entry in history if "loss" in entry] == list(range(1, 43))
+    heldout = [entry["step"] for entry in history if "heldout_loss" in entry]
+    assert heldout[0] == 0
+    assert heldout[-1] == 42
+    assert 9 <= len(heldout) <= 12
+
+
+def test_only_adapter_weights_change(loaded, rows, tmp_path):
+    model, tokenizer = loaded
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    tuned = fine_tune(model, tokenizer, rows[:16], output_dir=tmp_path, epochs=2, learning_rate=1e-2).model
+    after = {name.replace("base_layer.", ""): tensor for name, tensor in tuned.get_base_model().state_dict().items()}
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    moved = [bool(tensor.any()) for name, tensor in after.items() if "lora_B" in name]
+    assert moved == [True] * 14
+
+
+def test_adapters_are_fp32_and_each_of_their_weights_moves_at_a_small_learning_rate(loaded, rows, tmp_path):
+    """In bf16, as SFTTrainer leaves them, nine in ten would not move."""
+    starts = {}
+
+    def remember(history):
+        if not starts:
+            starts.update({n: p.detach().clone() for n, p in loaded[0].named_parameters() if p.requires_grad})
+
+    tuned = fine_tune(
+        *loaded, rows[:32], output_dir=tmp_path, epochs=10, learning_rate=2e-5, heldout=rows[:1], on_log=remember
+    ).model
+    ends = {n: p for n, p in tuned.get_base_model().named_parameters() if p.requires_grad}
+    assert {p.dtype for p in ends.values()} == {torch.float32}
+    moved = torch.cat([(ends[n] != p).flatten() for n, p in starts.items()])
+    assert moved.float().mean() > 0.9
+
+
+def test_fine_tune_counts_the_loss_over_completions_only(loaded, rows, tmp_path):
+    model, tokenizer = loaded
+    batch = rows[:8]
+    summed, count = sum(mean_loss(model, row["input_ids"], row["labels"]) for row in batch)
+    result = fine_tune(model, tokenizer, batch, output_dir=tmp_path, epochs=1, batch_size=8)
+    assert result.history[0]["loss"] == pytest.approx(float(summed / count), rel=5e-3)  # bf16 autocast
+
+
+def test_fine_tune_on_text_counts_the_loss_over_every_token_and_eos(loaded, rows, tmp_path):
+    model, tokenizer = loaded
+    texts = ["".join(ALPACA.render(record)) for record in RECORDS[:8]]
+    summed, count = sum(mean_loss(model, row["input_ids"], row["input_ids"]) for row in rows[:8])
+    result = fine_tune_on_text(model, tokenizer, texts, output_dir=tmp_path, epochs=1, batch_size=8, heldout=rows[8:16])
+    assert result.history[1]["loss"] == pytest.approx(float(summed / count), rel=5e-3)
+    heldout, answers = sum(mean_loss(result.model, row["input_ids"], row["labels"]) for row in rows[8:16])
+    assert result.metrics["heldout_loss"] == pytest.approx(float(heldout / answers), rel=5e-3)
+
+
+def test_micro_batches_give_the_losses_of_the_whole_batch(base, rows, tmp_path):
+    losses = [
+        [
+            entry["loss"]
+            for entry in fine_tune(
+                *load_base(base), rows[:32], output_dir=tmp_path, epochs=1, learning_rate=1e-2, micro_batch_size=size
+            ).history
+        ]
+        for size in (16, 4)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=5e-3)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, rows, tmp_path):
+    weights = [
+        [
+            p.clone()
+            for p in fine_tune(*load_base(base), rows[:32], output_dir=tmp_path, epochs=1, seed=seed).model.parameters()
+        ]
+        for seed in (1, 1, 2)
+    ]
+    assert all(map(torch.equal, weights[0], weights[1]))
+    assert not all(map(torch.equal, weights[0], weights[2]))
+
+
+def test_activation_checkpointing_changes_no_loss_and_is_off_afterwards(base, rows, tmp_path):
+    results = [
+        fine_tune(*load_base(base), rows[:32], output_dir=tmp_path, epochs=1, activation_checkpointing=on)
+        for on in (False, True)
+    ]
+    first, second = ([entry["loss"] for entry in result.history] for result in results)
+    assert first == pytest.approx(second, rel=1e-3)
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in results[1].model.modules())
+
+
+def test_the_longest_rows_come_first_so_that_memory_runs_out_at_step_1_or_never(loaded, rows, tmp_path, monkeypatch):
+    lengths = []
+    step = training._Trainer.compute_loss
+
+    def spy(self, model, inputs, *args, **kwargs):
+        lengths.append(inputs["input_ids"].shape[1])
+        return step(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(training._Trainer, "compute_loss", spy)
+    fine_tune(*loaded, rows, output_dir=tmp_path, epochs=1, batch_size=4)
+    assert lengths[0] == max(lengths) == max(len(row["input_ids"]) for row in rows)
+
+
+def test_rows_without_a_supervised_token_are_refused_by_number(loaded, rows, tmp_path):
+    masked = {**rows[3], "labels": [-100] * len(rows[3]["labels"])}
+    with pytest.raises(ValueError, match=r"2 of 5 rows have no token to learn from \(first: 3, 4\)"):
+        fine_tune(*loaded, [*rows[:3], masked, masked], output_dir=tmp_path)
+    with pytest.raises(ValueError, match="1 of 1 heldout have no token"):
+        fine_tune(*loaded, rows[:3], heldout=[masked], output_dir=tmp_path)
+
+
+def test_rows_that_do_not_fit_the_model_are_refused_by_number(loaded, rows, tmp_path):
+    long = {"input_ids": [5] * 257, "labels": [5] * 257}
+    with pytest.raises(ValueError, match=r"rows\[1\] has 257 tokens, the model reads 256"):
+        fine_tune(*loaded, [rows[0], long], output_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"rows\[0\] holds token 9999"):
+        fine_tune(*loaded, [{"input_ids": [5, 9999], "labels": [5, 9999]}], output_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"rows\[0\] has 2 input_ids but 1 labels"):
+        fine_tune(*loaded, [{"input_ids": [5, 6], "labels": [5]}], output_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"rows\[1\] has \d+ tokens, the model reads 256"):
+        fine_tune_on_text(*loaded, ["short", "Amina went " * 300], output_dir=tmp_path)
+    with pytest.raises(ValueError, match="rows is empty"):
+        fine_tune(*loaded, [], output_dir=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    """A base whose embedding of token 500 is not a number."""
+    folder = save_model(tmp_path_factory.mktemp("poisoned") / "base", small_config(tie_word_embeddings=False))
+
+    def load():
+        model, tokenizer = load_base(folder)
+        model.get_input_embeddings().weight.data[500] = float("nan")
+        return model, tokenizer
+
+    return load
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(poisoned, rows, tmp_path):
+    bad = {"input_ids": [0, 500, 7, 1], "labels": [-100, -100, 7, 1]}
+    mixed = [*rows[:10], bad, *rows[10:20], bad | {"input_ids": [0, 500, 8, 1]}]
+    with pytest.raises(TrainingError, match=r"the loss became nan at step \d+, in rows 10, 21: look at what they hold"):
+        fine_tune(*poisoned(), mixed, output_dir=tmp_path, batch_size=32)
+    with pytest.raises(TrainingError, match=r"the loss became nan at step 1, in heldout 1"):
+        fine_tune(*poisoned(), rows[:8], heldout=[rows[0], bad], output_dir=tmp_path)
+
+
+def test_weights_that_exploded_are_not_blamed_on_the_rows(loaded, rows, tmp_path):
+    def explode(history):
+        for name, parameter in loaded[0].named_parameters():
+            if "lora_B" in name:
+                parameter.data.fill_(float("inf"))
+
+    with pytest.raises(TrainingError, match="every row of the batch, so the weights are gone: lower learning_rate"):
+        fine_tune(*loaded, rows[:32], output_dir=tmp_path, on_log=explode)
+
+
+def test_out_of_gpu_memory_says_what_to_lower(loaded, rows, tmp_path, monkeypatch):
+    def out_of_memory(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(training._Trainer, "training_step", out_of_memory)
+    with pytest.raises(TrainingError, match=r"out of GPU memory with 16 rows of up to \d+ tokens.*micro_batch_size=8"):
+        fine_tune(*loaded, rows, output_dir=tmp_path)
+
+
+def test_a_model_with_an_adapter_is_refused_until_it_is_unloaded(loaded, rows, tmp_path):
+    model, tokenizer = loaded
+    tuned = fine_tune(model, tokenizer, rows[:16], output_dir=tmp_path, epochs=1).model
+    for used in (model, tuned):
+        with pytest.raises(TrainingError, match="carries an adapter already"):
+            fine_tune(used, tokenizer, rows[:16], output_dir=tmp_path, epochs=1)
+    fine_tune(tuned.unload(), tokenizer, rows[:16], output_dir=tmp_path, epochs=1)
+
+
+def test_a_batch_size_that_micro_batches_do_not_divide_is_refused(loaded, rows, tmp_path):
+    with pytest.raises(ValueError, match="batch_size 16 is not a multiple of micro_batch_size 5"):
+        fine_tune(*loaded, rows, output_dir=tmp_path, micro_batch_size=5)
+
+
+HEADLESS = """
+import sys
+from utils.notebook import prepare
+prepare()
+from utils.models import load_base
+from utils.training import fine_tune, fine_tune_on_text
+from utils.inference import generate
+from utils.records import Record
+from utils.templates import ALPACA
+base, out = sys.argv[1:]
+row = {"input_ids": [0, 5, 6, 1], "labels": [-100, 5, 6, 1]}
+result = fine_tune(*load_base(base), [row] * 4, heldout=[row], output_dir=out, epochs=1)
+generate(result.model, load_base(base)[1], [Record("Say hello.", "", "")], ALPACA, max_new_tokens=3)
+fine_tune_on_text(*load_base(base), ["one", "two"], output_dir=out, epochs=1)
+"""
+
+
+def test_headless_training_leaves_no_debris_on_either_stream(base, tmp_path):
+    """What a cell prints to either stream would be committed with the notebook."""
+    done = subprocess.run(
+        [sys.executable, "-c", HEADLESS, str(base), str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=project_root(), env=os.environ | {"PYTHONPATH": "."},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    # bitsandbytes misses an optional kernel package at import, before any of our code runs
+    assert [line for line in done.stderr.splitlines() if "kernels-community" not in line] == []
+
+
+def test_checkpoints_hold_no_model_card_and_at_most_two_are_kept(loaded, rows, tmp_path):
+    fine_tune(*loaded, rows[:32], output_dir=tmp_path, epochs=3, checkpoint_every=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-5", "checkpoint-6", "run.json"]
+    assert safeguards.claim_folder(tmp_path, {"seed": 1}, resume=False) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json"]
