@@ -81,6 +81,14 @@ def test_numbers_that_start_at_one_are_not_shifted_in_silence():
         from_labels(rows, text="t", label="y", labels=["neg", "pos"])
 
 
+def test_label_names_add_other_spellings_of_the_allowed_labels():
+    rows = [{"Label": "complaint", "Text": "a"}, {"Label": "Complaint", "Text": "b"}, {"Label": "other", "Text": "c"}]
+    labels, names = ["Complaint", "Non-Complaint"], {"complaint": "Complaint"}
+    result = from_labels(rows, text="Text", label="Label", labels=labels, label_names=names)
+    assert [record.output for record in result.records] == ["Complaint", "Complaint"]
+    assert [note.row for note in result.rejected] == [3]
+
+
 def test_label_names_and_a_custom_instruction():
     rows = [{"t": "a", "y": "spam"}, {"t": "b", "y": "ham"}, {"t": "c", "y": "eggs"}]
     names = {"ham": "wanted", "spam": "unwanted"}

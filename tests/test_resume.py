@@ -30,8 +30,8 @@ def settings(base: Path, folder: Path) -> dict:
     }  # fmt: skip
 
 
-def train(base: Path, folder: Path, die_at: int, in_save: bool, resume: bool) -> None:
-    """Runs in a process of its own, and kills it after `die_at` steps (0: never), if wanted in the middle of saving."""
+def train(base: Path, folder: Path, die_at: int | None, in_save: bool, resume: bool) -> None:
+    """Runs in a process of its own, and kills it after `die_at` steps (None: never), if wanted in the middle of saving."""
 
     def die(*args) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -67,7 +67,7 @@ def base(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def uninterrupted(base, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert run(base, folder, 0, False, False) == 0
+    assert run(base, folder, None, False, False) == 0
     return folder
 
 
@@ -88,7 +88,7 @@ def test_a_run_killed_and_resumed_ends_like_an_uninterrupted_one(
     assert run(base, tmp_path, die_at, in_save, False) == -signal.SIGKILL
     steps = [int(path.name.split("-")[1]) for path in (tmp_path / "run").glob("checkpoint-*")]
     assert max(steps, default=None) == newest
-    assert run(base, tmp_path, 0, False, True) == 0
+    assert run(base, tmp_path, None, False, True) == 0
     expected, found = load_file(uninterrupted / "end"), load_file(tmp_path / "end")
     assert expected.keys() == found.keys()
     assert all(expected[name].equal(found[name]) for name in expected)

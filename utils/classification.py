@@ -83,7 +83,9 @@ def _allowed(classes: Sequence[str] | None, names: Mapping[str, str]) -> dict[st
     known = [str(name) for name in classes]
     numbers = {} if any(name.isdigit() for name in known) else {str(i): name for i, name in enumerate(known)}
     known_as = {name: name for name in known} | numbers
-    return {raw: names.get(raw, names.get(name, name)) for raw, name in known_as.items()}
+    shown = {raw: names.get(raw, names.get(name, name)) for raw, name in known_as.items()}
+    # another spelling of an allowed label, such as {"complaint": "Complaint"}, is one more raw value of it
+    return shown | {raw: name for raw, name in names.items() if name in shown.values()}
 
 
 def _check_labels(

@@ -31,7 +31,7 @@ class SafeTrainer(Trainer):
         result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         loss = result[0] if return_outputs else result
         if not torch.isfinite(loss):
-            raise TrainingError(self._name_bad_rows(model, inputs, float(loss)))
+            raise TrainingError(self._name_bad_rows(model, inputs, float(loss.detach())))
         return result
 
     @torch.no_grad()
