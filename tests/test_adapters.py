@@ -14,7 +14,8 @@ from transformers import AutoTokenizer
 from utils import adapters, models
 from utils.adapters import AdapterError, base_identity, check_base
 from utils.inference import generate, load_adapter, load_merged
-from utils.models import load_base, nf4_config, protect_nf4
+from utils.models import load_base
+from utils.nf4 import nf4_config, protect_nf4
 from utils.records import Record, fingerprint
 from utils.templates import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
 from utils.tokens import encode_prompts

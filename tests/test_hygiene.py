@@ -24,7 +24,7 @@ ORDER = [
     "instructions", "similarity", "splits", "exports", "records",
     "rules", "cleaning", "quality",
     "templates", "tokens",
-    "models", "memory", "safeguards", "adapters", "training", "inference",
+    "nf4", "models", "memory", "safeguards", "adapters", "training", "inference",
     "evaluation", "tasks", "display", "notebook", "run_notebooks", "readme",
 ]  # fmt: skip
 

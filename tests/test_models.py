@@ -5,53 +5,16 @@ import shutil
 
 import pytest
 import torch
-from bitsandbytes.functional import has_avx512bf16
 from bitsandbytes.nn import Linear4bit
 from models_fixture import save_model, small_config, small_tokenizer
-from peft import LoraConfig, get_peft_model
 
 from utils import models
-from utils.models import Device, ModelError, find_device, load_base, protect_nf4, quiet_peft
+from utils.models import Device, ModelError, find_device, load_base
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     return save_model(tmp_path_factory.mktemp("models") / "base")
-
-
-def adapter_gradients(model, ids) -> torch.Tensor:
-    model.zero_grad()
-    model.train()
-    model(input_ids=ids, labels=ids).loss.backward()
-    return torch.cat([p.grad.flatten() for p in model.parameters() if p.requires_grad])
-
-
-def gradients_before_and_after_eval(base, *, guarded: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    model, _ = load_base(base)
-    if not guarded:
-        for module in model.modules():
-            if isinstance(module, Linear4bit):
-                module.support_avx512bf16_for_cpu = True
-    torch.manual_seed(0)
-    with quiet_peft():
-        model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", init_lora_weights=False))
-    ids = torch.randint(3, 500, (4, 32))
-    before = adapter_gradients(model, ids)
-    with torch.no_grad():
-        model.eval()(input_ids=ids)
-    return before, adapter_gradients(model, ids)
-
-
-def test_an_eval_forward_leaves_adapter_gradients_unchanged(base):
-    before, after = gradients_before_and_after_eval(base, guarded=True)
-    assert torch.equal(before, after)
-
-
-@pytest.mark.skipif(not has_avx512bf16(), reason="the fault needs a CPU with AVX512-BF16")
-def test_without_the_guard_an_eval_forward_spoils_the_gradients(base):
-    """If this fails, bitsandbytes has mended the fault and `protect_nf4` can go."""
-    before, after = gradients_before_and_after_eval(base, guarded=False)
-    assert torch.cosine_similarity(before, after, dim=0) < 0.9
 
 
 def test_linear_layers_are_nf4_with_double_quantisation_and_the_head_is_not(base):
@@ -163,12 +126,3 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
 def test_offline_an_uncached_name_fails_at_once_and_names_the_bundled_model():
     with pytest.raises(ModelError, match=f"(?s)cannot be reached.*{models.BUNDLED}"):
         load_base("nobody/nothing")
-
-
-def test_protect_nf4_reaches_every_quantised_layer(base):
-    model, _ = load_base(base)
-    for module in model.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = True
-    protect_nf4(model)
-    assert not any(m.support_avx512bf16_for_cpu for m in model.modules() if isinstance(m, Linear4bit))

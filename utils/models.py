@@ -15,16 +15,16 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 from bitsandbytes.functional import has_avx512bf16
-from bitsandbytes.nn import Linear4bit
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HFValidationError, RepositoryNotFoundError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+
+from utils.nf4 import nf4_config, protect_nf4
 
 BUNDLED = "data/base_model"  # relative to the project root, so that it means the same on every machine
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -61,13 +61,6 @@ def find_device() -> Device:
     # On a CPU the matrices of a training step gain from bf16; generation stays in fp32, where an answer does not
     # depend on which others share its batch.
     return Device("cpu", torch.float32, torch.bfloat16 if has_avx512bf16() else None)
-
-
-def nf4_config(dtype: torch.dtype) -> BitsAndBytesConfig:
-    """4-bit NormalFloat with double quantisation; `dtype` is the one to multiply in."""
-    return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
-    )
 
 
 def load_base(
@@ -109,18 +102,6 @@ def load_base(
     _check_tokenizer(name, model, tokenizer)
     protect_nf4(model)
     return model.eval(), tokenizer
-
-
-def protect_nf4(model: torch.nn.Module) -> None:
-    """Keep NF4 weights on a CPU in the layout that gradients, saving and merging understand.
-
-    On CPUs with AVX512-BF16, bitsandbytes 0.50 repacks a layer's weights at its first forward in eval mode; its
-    backward then reads them in the old layout, and gradients come out wrong without an error. Anything that loads a
-    quantised model without `load_base` has to call this before the first forward.
-    """
-    for module in model.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
 
 
 @contextmanager

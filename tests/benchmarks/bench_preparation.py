@@ -30,7 +30,7 @@ from utils.records import from_documents, from_instructions, from_labels, from_p
 from utils.templates import ALPACA  # noqa: E402
 from utils.tokens import encode, length_audit  # noqa: E402
 
-N_RECORDS, N_RUNS, MAX_LENGTH = 10_000, 3, 512
+N_RECORDS, N_RUNS, MAX_LENGTH = 10_000, 5, 512
 
 
 def records():
