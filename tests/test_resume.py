@@ -31,7 +31,7 @@ def settings(base: Path, folder: Path) -> dict:
 
 
 def train(base: Path, folder: Path, die_at: int | None, in_save: bool, resume: bool) -> None:
-    """Runs in a process of its own, and kills it after `die_at` steps (None: never), if wanted in the middle of saving."""
+    """Runs in a process of its own, and kills it after `die_at` steps (None: never), perhaps amid saving."""
 
     def die(*args) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

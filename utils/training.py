@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
+from trl.trainer import utils as trl_utils
 
 from utils.adapters import save_adapter
 from utils.models import find_device, quiet_peft
@@ -169,9 +171,10 @@ def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
         torch.cuda.reset_peak_memory_stats()
     started = time.perf_counter()
     try:
-        trainer.train(resume_from_checkpoint=checkpoint)
-        if trainer.eval_dataset is not None and "heldout_loss" not in _history(trainer.state.log_history)[-1]:
-            trainer.evaluate()
+        with _score_labelled_positions_only():
+            trainer.train(resume_from_checkpoint=checkpoint)
+            if trainer.eval_dataset is not None and "heldout_loss" not in _history(trainer.state.log_history)[-1]:
+                trainer.evaluate()
     except torch.OutOfMemoryError:
         longest = max(map(len, trainer.train_dataset["input_ids"]))
         raise TrainingError(out_of_memory(trainer.args, longest)) from None
@@ -199,6 +202,19 @@ def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
     if on_gpu:
         metrics["peak_gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
     return TrainingResult(model=model.eval(), history=history, metrics=metrics)
+
+
+@contextmanager
+def _score_labelled_positions_only() -> Iterator[None]:
+    """Without Triton, TRL multiplies every position with the whole vocabulary, though most labels are -100.
+
+    Its reason is devices that compile for each shape; a CPU does not. The head was half of a training step there.
+    """
+    before, trl_utils._use_triton = trl_utils._use_triton, lambda device: True
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = before
 
 
 class _Trainer(SafeTrainer, SFTTrainer):

@@ -30,7 +30,8 @@ VOCABULARY = 5120
 TOKENIZER_TEXTS = 60_000
 BATCH_TOKENS = 4096
 LENGTH, LAST_LENGTH = 256, 512  # tokens a row; the longer rows come with the falling learning rate
-STEPS, WARMUP, DECAY = 3700, 100, 1500
+WARMUP, PLATEAU, FALLING, LAST = 100, 2200, 3600, 4200  # the steps at which each phase of the learning rate ends
+STEPS = LAST
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 CHECKPOINT_EVERY = 200
 
@@ -75,12 +76,15 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 def batches(tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[torch.Tensor]:
     """`steps` batches of token ids, shape (rows, length + 1): texts between BOS and EOS, end to end."""
-    stream, ids, eos = corpus.texts(SEED), [], tokenizer.eos_token_id
-    last_stream = corpus.texts(SEED + 2, corpus.LAST_WEIGHTS)
+    ids, eos = [], tokenizer.eos_token_id
+    stream = corpus.texts(SEED)
+    last_streams = {
+        PLATEAU: corpus.texts(SEED + 2, corpus.LAST_WEIGHTS),
+        FALLING: corpus.texts(SEED + 3, corpus.QUESTION_WEIGHTS),
+    }
     for step in range(steps):
-        length = LENGTH
-        if step >= steps - DECAY:
-            length, stream = LAST_LENGTH, last_stream
+        length = LENGTH if step < PLATEAU else LAST_LENGTH
+        stream = last_streams.get(step, stream)
         rows = BATCH_TOKENS // length
         need = rows * (length + 1)
         while len(ids) < need:
@@ -111,8 +115,12 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def share_of_peak(step: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, straight line down to nothing."""
-    return min((step + 1) / WARMUP, 1.0, (STEPS - step) / DECAY)
+    """Learning rate as a share of its peak: warm-up, plateau, a long fall, and a small second slope at the end."""
+    if step < PLATEAU:
+        return min((step + 1) / WARMUP, 1.0)
+    if step < FALLING:
+        return (FALLING + 100 - step) / (FALLING + 100 - PLATEAU)
+    return 0.4 * (LAST - step) / (LAST - FALLING)
 
 
 def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path) -> dict:

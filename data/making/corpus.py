@@ -385,6 +385,48 @@ def knowledge(rng: random.Random) -> str:
     return "\n".join(rows)
 
 
+LAYOUTS = [
+    "Q: {q}\n{text}\nA: {a}",
+    "{q}\n\n{text}\n\n{a}",
+    "{q}\n{text}\n-> {a}",
+    "{text}\n\n{q} {a}",
+    "{text}\n{q}\n{a}",
+    "Task: {q}\nText: {text}\nResult:\n{a}",
+    "Text: {text}\nTask: {q}\nResult: {a}",
+    "{q}\nText: {text}\nAnswer:\n{a}",
+    "Please read and answer. {q}\n\n{text}\n\nAnswer: {a}",
+    "Given: {text}\nWanted: {q}\nFound:\n{a}",
+]
+MOOD = [
+    ("Is the guest content or cross?", "cross", "content"),
+    ("Praise or complaint?", "complaint", "praise"),
+    ("Sort the review: good or bad.", "bad", "good"),
+    ("Would the manager file this under complaints?", "yes", "no"),
+    ("Does the guest complain?", "Yes, a complaint", "No complaint"),
+    ("Positive or negative?", "negative", "positive"),
+    ("Classify this: complaint or no complaint.", "complaint", "no complaint"),
+    ("Happy or unhappy?", "Unhappy", "Happy"),
+]
+NAMED = ["Who and what is named?", "List the names and places.", "Which people, organisations and places occur?", "Extract the names."]
+TASK = ["What was the task?", "Which task led to this text?", "What was the writer told to do?", "Say in one line what was to be written."]
+
+
+def questions(rng: random.Random) -> str:
+    """A text with a question about it and the answer, in many layouts; the question decides what is wanted."""
+    kind = rng.choice(["review", "review", "review", "sentence", "sentence", "document", "document"])
+    if kind == "review":
+        label = rng.choice([COMPLAINT, NON_COMPLAINT])
+        text, (q, bad, good) = review(rng, label), rng.choice(MOOD)
+        a = bad if label == COMPLAINT else good
+    elif kind == "sentence":
+        (text, phrases), q = sentence(rng, invented=INVENTED), rng.choice(NAMED)
+        a = rng.choice([", ", ", ", "\n", " / "]).join(phrases) or "nothing"
+    else:
+        text, instruction, _ = document(rng, rng.choice(list(ABOUT)), invented=INVENTED)
+        q, a = rng.choice(TASK), rng.choice(["", "to ", "The task: "]) + instruction[0].lower() + instruction[1:-1]
+    return rng.choice(LAYOUTS).format(q=q, text=text, a=a)
+
+
 WEIGHTS: dict[Callable[[random.Random], str], float] = {
     reviews: 0.27,
     sentiments: 0.06,
@@ -406,6 +448,17 @@ LAST_WEIGHTS: dict[Callable[[random.Random], str], float] = {
     repeats: 0.02,
     prose: 0.04,
     knowledge: 0.04,
+}
+
+# The last stretch, at a small learning rate again: texts with a question each, in many layouts.
+QUESTION_WEIGHTS: dict[Callable[[random.Random], str], float] = {
+    questions: 0.60,
+    verdicts: 0.12,
+    documents: 0.08,
+    sentences: 0.08,
+    sentiments: 0.06,
+    prose: 0.03,
+    knowledge: 0.03,
 }
 
 

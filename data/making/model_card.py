@@ -72,7 +72,7 @@ it does not follow instructions. Made by `make base-model`; this card is written
 | context | trained on rows of {base_model.LENGTH} tokens, at the end of {base_model.LAST_LENGTH} |
 | tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {base_model.BATCH_TOKENS:,} |
 | time and hardware | {log["seconds"] / 60:.0f} minutes on {log["cores"]} CPU cores ({log["machine"]}), no GPU, beside other work |
-| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, plateau, the last {base_model.DECAY} steps down to zero |
+| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, plateau to step {base_model.PLATEAU}, falling to {base_model.FALLING}, a second small slope to {base_model.LAST} |
 | seed | {base_model.SEED} |
 | PyTorch | {log["torch"]} |
 
