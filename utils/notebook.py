@@ -7,6 +7,7 @@ notebooks (`run_notebooks.py` does) or draw (`display.py` does). It imports neit
 
 import html
 import json
+import logging
 import math
 import os
 import sys
@@ -52,8 +53,10 @@ def prepare() -> None:
         )
     headless = not has_front_end()
     set_environment(headless=headless)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # not its note on optional kernels for CPUs
     if headless:
         _switch_off_progress_widgets()
+        warnings.simplefilter("ignore", FutureWarning)  # the libraries' notes to each other
     if shell := _shell():
         shell.config.InlineBackend.figure_formats = {"retina"}  # read when matplotlib is first imported
 
