@@ -130,7 +130,8 @@ def test_phrases_stand_in_their_text_in_order(test):
             assert found, f"row {number}: {phrase!r} does not follow in {row['text']!r}"
             at = found.end()
             assert not re.match(r"(the|a|an|mr|ms|mrs|dr|professor) ", phrase.casefold()), f"row {number}: {phrase!r}"
-            assert not phrase.endswith(("'s", "’s")), f"row {number}: {phrase!r}"
+            possessive = phrase.endswith(("'s", "’s")) and phrase not in banks.lines("cities.txt")  # St. John's
+            assert not possessive, f"row {number}: {phrase!r}"
         assert len(row["phrases"]) == len(set(row["phrases"]))
     assert 0.05 < sum(not row["phrases"] for row in rows) / len(rows) < 0.2
 

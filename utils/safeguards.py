@@ -7,17 +7,18 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint, rotate_checkpoints
 
 RUN_FILE = "run.json"
 _STAGING = "unfinished"
+WINDOW = 4  # batches in which rows are sorted by length
 
 
 class TrainingError(RuntimeError):
@@ -67,20 +68,26 @@ class SafeTrainer(Trainer):
             Path(self.args.output_dir, _STAGING).rmdir()
 
 
-class _EpochOrder(LengthGroupedSampler):
-    """Batches of rows of similar length, the longest first; the order follows from the seed and the epoch alone.
+class _EpochOrder(torch.utils.data.Sampler):
+    """Batches of rows of similar length; the order follows from the seed and the epoch alone.
 
-    The longest first means that a batch that does not fit into memory fails at step 1, not at step 300.
+    Rows are drawn at random in windows of a few batches and sorted within. Wider windows leave less padding, but fill
+    whole batches with one kind of row where lengths differ by task, and then the held-out loss suffers. The longest
+    row of all comes first, so that a batch that does not fit into memory fails at step 1, not at step 300.
     """
 
     def __init__(self, trainer: Trainer, *, batch_size: int, lengths: list[int]) -> None:
-        super().__init__(batch_size, lengths=lengths, generator=torch.Generator())
-        self.trainer = trainer
+        self.trainer, self.batch_size, self.lengths = trainer, batch_size, lengths
 
-    def __iter__(self):
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
         epoch = int(self.trainer.state.epoch or 0)  # in a resumed run a fraction, such as 1.4, at the first call
-        self.generator.manual_seed(self.trainer.args.seed * 100_003 + epoch)
-        return super().__iter__()
+        generator = torch.Generator().manual_seed(self.trainer.args.seed * 100_003 + epoch)
+        return iter(
+            get_length_grouped_indices(self.lengths, self.batch_size, mega_batch_mult=WINDOW, generator=generator)
+        )
 
 
 def check_rows(

@@ -114,9 +114,9 @@ def date_range(rng: random.Random) -> tuple[str, str]:
     if rng.random() < 0.15:
         return date(rng), date(rng)
     day, month, week = rng.randint(1, 20), rng.randrange(12), rng.randrange(7)
-    later = rng.choice([1, 2, 3, 4, 5, 7])
+    later = rng.randint(1, 6)
     first = _day_forms(day, MONTHS[month], WEEKDAYS[week])
-    last = _day_forms(day + later, MONTHS[(month + (later == 7)) % 12], WEEKDAYS[(week + later) % 7])
+    last = _day_forms(day + later, MONTHS[month], WEEKDAYS[(week + later) % 7])
     form = rng.randrange(len(first))
     return first[form], last[form]
 

@@ -26,12 +26,11 @@ from data.making.banks import lines
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 20260101
-VOCABULARY = 5120
+VOCABULARY = 4096
 TOKENIZER_TEXTS = 60_000
 BATCH_TOKENS = 4096
 LENGTH, LAST_LENGTH = 256, 512  # tokens a row; the longer rows come with the falling learning rate
-WARMUP, PLATEAU, FALLING, LAST = 100, 2200, 3600, 4200  # the steps at which each phase of the learning rate ends
-STEPS = LAST
+WARMUP, PLATEAU, STEPS = 100, 4200, 6400  # the steps at which each phase of the learning rate ends
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 CHECKPOINT_EVERY = 200
 
@@ -77,14 +76,10 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 def batches(tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[torch.Tensor]:
     """`steps` batches of token ids, shape (rows, length + 1): texts between BOS and EOS, end to end."""
     ids, eos = [], tokenizer.eos_token_id
-    stream = corpus.texts(SEED)
-    last_streams = {
-        PLATEAU: corpus.texts(SEED + 2, corpus.LAST_WEIGHTS),
-        FALLING: corpus.texts(SEED + 3, corpus.QUESTION_WEIGHTS),
-    }
+    stream, length = corpus.texts(SEED), LENGTH
     for step in range(steps):
-        length = LENGTH if step < PLATEAU else LAST_LENGTH
-        stream = last_streams.get(step, stream)
+        if step == PLATEAU:
+            stream, length = corpus.texts(SEED + 2, corpus.LAST_WEIGHTS), LAST_LENGTH
         rows = BATCH_TOKENS // length
         need = rows * (length + 1)
         while len(ids) < need:
@@ -99,11 +94,11 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=224,
+            hidden_size=256,
             num_hidden_layers=5,
-            num_attention_heads=7,
-            num_key_value_heads=7,
-            intermediate_size=608,
+            num_attention_heads=8,
+            num_key_value_heads=8,
+            intermediate_size=640,
             max_position_embeddings=1024,
             tie_word_embeddings=True,
             attention_bias=False,
@@ -115,12 +110,10 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def share_of_peak(step: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, a long fall, and a small second slope at the end."""
+    """Learning rate as a share of its peak: warm-up, plateau, and a straight fall to nothing."""
     if step < PLATEAU:
         return min((step + 1) / WARMUP, 1.0)
-    if step < FALLING:
-        return (FALLING + 100 - step) / (FALLING + 100 - PLATEAU)
-    return 0.4 * (LAST - step) / (LAST - FALLING)
+    return (STEPS - step) / (STEPS - PLATEAU)
 
 
 def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path) -> dict:

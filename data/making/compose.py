@@ -106,7 +106,7 @@ def join_clauses(parts: list[str], rng: random.Random) -> str:
 
 def review(rng: random.Random, label: str) -> str:
     """A hotel review whose sum is `label`; every third holds one clause of the other kind."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         return rng.choice(lines(BANK_OF[label].replace(".txt", "_whole.txt")))
     n = rng.choice([1, 1, 2, 2, 3, 3, 4, 5, 7])
     parts = clauses(rng, label, n)

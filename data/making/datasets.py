@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+from operator import itemgetter
 from pathlib import Path
 
 from data.making.banks import lines, pairs
@@ -14,12 +15,12 @@ ROWS = {"hotel_reviews": 700, "entity_phrases": 700, "documents": 700, "instruct
 INVENTED = 0.3  # share of made-up proper names
 
 
-def distinct(make, n: int) -> list:
-    """`n` results of `make()`, no two alike (compared as text)."""
-    found: dict[str, object] = {}
+def distinct(make, n: int, *, key=json.dumps) -> list:
+    """`n` results of `make()`, no two with the same `key(row)`."""
+    found: dict[object, object] = {}
     while len(found) < n:
         row = make()
-        found.setdefault(json.dumps(row, ensure_ascii=False), row)
+        found.setdefault(key(row), row)
     return list(found.values())
 
 
@@ -161,9 +162,11 @@ def instructions(rng: random.Random) -> list[dict]:
     lonely = ROWS["instructions"] // 3
     bare = [r for r in written if not r["input"]][:lonely]
     rows = [r for r in written if r["input"]] + bare
-    keys = ("instruction", "input", "output")
-    rows += distinct(lambda: dict(zip(keys, without_input(rng), strict=True)), lonely - len(bare))
-    rows += distinct(lambda: dict(zip(keys, about_a_text(rng), strict=True)), ROWS["instructions"] - len(rows))
+    asked = itemgetter(0, 1)  # one question, one answer
+    composed = distinct(lambda: without_input(rng), lonely - len(bare), key=asked)
+    rest = ROWS["instructions"] - len(rows) - len(composed)
+    composed += distinct(lambda: about_a_text(rng), rest, key=asked)
+    rows += [dict(zip(("instruction", "input", "output"), row, strict=True)) for row in composed]
     rng.shuffle(rows)
     return rows
 
