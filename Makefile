@@ -2,19 +2,21 @@
 # Another interpreter: make run PYTHON=python3.12
 
 PYTHON ?= python3
+# The way from data to a model that answers. 05 and 07 are worth minutes of their own.
+NOTEBOOKS ?= 01 02 03 04
 PY := .venv/bin/python
 # Written when an installation has ended well; older than a requirement means out of date.
 STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks base-model
+.PHONY: help run test lab bench notebooks colab test-browser test-colab base-model
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(STAMP) ## execute the notebooks in order into outputs/ and show their results
-	@$(PY) -m utils.run_notebooks
+run: $(STAMP) ## execute notebooks 01 to 04 into outputs/ and show their results; more: make run NOTEBOOKS="05 07"
+	@$(PY) -m utils.run_notebooks $(NOTEBOOKS)
 
 test: $(STAMP) ## check style, then run every test and every notebook
 	@$(PY) -m ruff check .
@@ -30,8 +32,18 @@ bench: $(STAMP) ## run the side-by-side measurements in tests/benchmarks/
 	done
 
 notebooks: $(STAMP) ## execute the committed notebooks in place and clean them, before a commit
-	@$(PY) -m utils.run_notebooks --in-place
+	@$(PY) -m utils.run_notebooks --in-place 0 solutions
 	@$(PY) -m utils.readme
+
+colab: $(STAMP) ## write your address into badges and setup cells: make colab REPO=https://github.com/you/fork REF=v1.1
+	@$(PY) -m utils.setup_cell $(if $(REPO),--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
+
+test-browser: $(STAMP) ## run notebooks 01 to 04 in JupyterLab in Chromium; screenshots in outputs/screenshots/
+	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
+	@$(PY) -m pytest tests/browser/check_notebooks.py
+
+test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
+	@$(PY) -m pytest tests/colab/check_colab.py
 
 base-model: $(STAMP) ## make corpus, tokenizer and weights of the small base model again (hours)
 	@$(PY) -m data.making.base_model

@@ -11,8 +11,9 @@ from peft import AutoPeftModelForCausalLM
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from utils import adapters, models
-from utils.adapters import AdapterError, base_identity, check_base
+from utils import identity, models
+from utils.adapters import AdapterError
+from utils.identity import base_identity, check_base
 from utils.inference import generate, load_adapter, load_merged
 from utils.models import load_base
 from utils.nf4 import nf4_config, protect_nf4
@@ -59,7 +60,7 @@ def test_adapter_and_base_can_be_moved_together(trained: Trained, tmp_path):  # 
 
 def test_an_adapter_of_a_base_inside_the_project_can_be_moved_anywhere(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(models, "PROJECT_ROOT", trained.base.parent)
-    monkeypatch.setattr(adapters, "PROJECT_ROOT", trained.base.parent)
+    monkeypatch.setattr(identity, "PROJECT_ROOT", trained.base.parent)
     model, tokenizer, _ = load_adapter(trained.adapter)
     settings = {"templates": [ALPACA], "fingerprint": "f", "metrics": {}}
     saved = save_adapter(model, tokenizer, tmp_path / "saved", **settings)

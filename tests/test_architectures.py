@@ -3,7 +3,7 @@
 import pytest
 import torch
 from models_fixture import RECORDS, save_model
-from test_tokens import llama2
+from tokenizers_fixture import llama2
 from transformers import AutoTokenizer, GemmaConfig, GPTNeoXConfig, LlamaConfig, MistralConfig, Qwen3Config
 
 from utils.inference import generate, load_adapter, load_merged
@@ -48,9 +48,9 @@ def whole_way(folder, make_config, tokenizer=None) -> None:
         logits = model(ids).logits
         assert torch.equal(logits, result.model(ids).logits)
         assert torch.allclose(merged(ids).logits, logits, atol=1e-3)
-    answers = generate(model, tokenizer, RECORDS[:5], templates["alpaca"], max_new_tokens=8)
-    assert answers == [generate(model, tokenizer, [r], templates["alpaca"], max_new_tokens=8)[0] for r in RECORDS[:5]]
-    assert answers == generate(merged, tokenizer, RECORDS[:5], templates["alpaca"], max_new_tokens=8)
+    answers = generate(model, tokenizer, RECORDS[:10], templates["alpaca"], max_new_tokens=8)
+    assert answers == [generate(model, tokenizer, [r], templates["alpaca"], max_new_tokens=8)[0] for r in RECORDS[:10]]
+    assert answers == generate(merged, tokenizer, RECORDS[:10], templates["alpaca"], max_new_tokens=8)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -80,6 +80,8 @@ def test_the_mask_shows_every_token_with_its_id_and_its_side(row, tokenizer):
 def test_it_is_said_without_colour_too(row, tokenizer):
     bare = re.sub(r' style="[^"]*"', "", loss_mask(row, tokenizer).html)
     assert "<ins" in bare and "trained" in bare and "masked" in bare
+    tokens = unescape(re.sub(r"<[^>]*>", "", bare.split("<code>")[1])).split(" | ")[:-1]
+    assert len(tokens) == len(row["input_ids"])  # the boxes are gone, and the borders between tokens are seen
 
 
 def test_a_label_that_is_not_its_token_is_an_error(row, tokenizer):

@@ -58,8 +58,9 @@ def test_rendered_forms_hold_exactly_what_the_template_says(tmp_path):
     assert lines[0] == [{"text": prompt + completion} for prompt, completion in rendered]
     assert lines[1] == [{"prompt": prompt, "completion": completion} for prompt, completion in rendered]
     assert lines[2] == [{"input": prompt, "output": completion} for prompt, completion in rendered]
-    back = from_instructions(tuning, instruction="input", output="output", input=None).records
-    assert [(record.instruction, record.output) for record in back] == rendered
+    asked_and_answered = [Record(prompt, "", completion) for prompt, completion in rendered]
+    assert from_instructions(tuning, instruction="input", output="output").records == asked_and_answered
+    assert from_instructions(pairs, instruction="prompt", output="completion").records == asked_and_answered
 
 
 def check_openai(line: str) -> None:

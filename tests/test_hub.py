@@ -30,7 +30,7 @@ def only_loopback(self, address):
     return connect(self, address)
 socket.socket.connect = only_loopback
 
-from utils.adapters import base_identity
+from utils.identity import base_identity
 from utils.models import ModelError, load_base
 
 answers = []

@@ -6,7 +6,7 @@ from models_fixture import save_model, small_config
 from peft import LoraConfig, get_peft_model
 from transformers import GPTNeoXConfig, LlamaConfig, Qwen3Config
 
-from utils.memory import GIB, estimate
+from utils.memory import GIB, MODELS, estimate
 from utils.models import load_base, quiet_peft
 
 MEDIUM = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 8}
@@ -84,3 +84,10 @@ def test_activations_are_within_10_percent_of_what_a_real_step_holds(tmp_path, c
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="method is 'lore': use 'qlora', 'lora' or 'full'"):
         estimate(small_config(), method="lore")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_published_shape_has_about_as_many_weights_as_its_name_says(name):
+    digits, unit = name.rsplit(" ", 1)[1][:-1], name[-1]
+    expected = float(digits) * {"M": 1e6, "B": 1e9}[unit]
+    assert estimate(MODELS[name], method="full", length=64).weights / 4 == pytest.approx(expected, rel=0.06)

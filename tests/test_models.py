@@ -9,7 +9,7 @@ from bitsandbytes.nn import Linear4bit
 from models_fixture import save_model, small_config, small_tokenizer
 
 from utils import models
-from utils.models import Device, ModelError, find_device, load_base
+from utils.models import Device, ModelError, find_device, load_base, load_config
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,11 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
 def test_offline_an_uncached_name_fails_at_once_and_names_the_bundled_model():
     with pytest.raises(ModelError, match=f"(?s)cannot be reached.*{models.BUNDLED}"):
         load_base("nobody/nothing")
+
+
+def test_a_config_is_read_without_weights_and_its_faults_are_explained(tmp_path, base):
+    folder = shutil.copytree(base, tmp_path / "copy")
+    assert load_config(folder).hidden_size == 64
+    unknown_architecture(folder)
+    with pytest.raises(ModelError, match=f"(?s)no readable config.json.*perceptron.*{models.BUNDLED}"):
+        load_config(folder)

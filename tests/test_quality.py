@@ -49,6 +49,7 @@ CASES = {
     "outer_space": [Record("Say", "x", " c")],
     "html_entity": [Record("Say", "a &amp; b", "c")],
     "html_tag": [Record("Say", "a<br />b", "c")],
+    "broken_encoding": [Record("Say", "cafÃ©", "c")],
     "too_long": [Record("Say", LONG, "c")],
 }
 
@@ -79,6 +80,10 @@ def test_every_rule_has_a_case_and_a_documented_fix():
         Record("How many?", "", "none"),
         Record("Give me a recipe", "", "Ingredients: rice\nInstructions: boil it."),
         Record("", "", "Dear all, we are closed.", "document"),
+        Record("Is a<b && c>d true?", "", "Only if a <b and c> d; R&D says AT&T; so."),
+        Record("Where does she work?", "", "She works as an AI researcher. I can't believe it, I cannot wait."),
+        Record("", "", "I'm sorry, I can't come to your party on 5 May.", "document"),
+        Record("Make a quiz", "", "#### Answers: 1. a\n### Response times"),
         phrases("It rains.", "none"),
         phrases(r"C:\new; x is there", format_phrases([r"C:\new; x"])),
     ],
@@ -86,6 +91,66 @@ def test_every_rule_has_a_case_and_a_documented_fix():
 def test_clean_records_stay_clean(record):
     assert lint([record]) == []
     assert apply_safe_fixes([record]) == ([record], [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "texts"),
+    {
+        "refusal": [
+            "As an AI, I don't have feelings.", "I am an AI developed to help.", "I'm just an AI, so no.",
+            "As a large language model trained on text …", "I’m sorry, but I can’t help with that.",
+            "Sorry, but I cannot answer that.", "Unfortunately, I am unable to browse.", "I cannot fulfill your wish.",
+        ],
+        "placeholder_output": ["No input.", "[no output]", "N/A", "n.a.", "#N/A", "No input provided"],
+        "section_marker": [
+            "x ### Human: y", "###Assistant:", "## Input:", "Below is an instruction that describes a task, paired …",
+        ],
+        "special_token": ["<｜end▁of▁sentence｜>", "[INST]", "<eos>", "[EOS]", "<<SYS>>", "<start_of_turn>", "<s>"],
+        "control_character": ["a\x00b", "\x1b[2J", "a\x85b", "a\rb"],
+        "invisible_character": ["a\u200bb", "a\u200cb", "a\u200db", "\ufeffa", "a\u00a0b", "a\u200e b", "a\u2028b"],
+        "html_entity": ["&nbsp;", "&#39;", "&#x27;"],
+        "html_tag": ["<br/>", "<BR>", "<p class='x'>a", "</font>"],
+        "broken_encoding": ["\ufffd", "itâ€™s", "25Â\u00a0€"],
+    }.items(),
+)  # fmt: skip
+def test_forms_of_a_fault(rule, texts):
+    for text in texts:
+        assert rule in {finding.rule for finding in lint([Record("Say it", "", text)])}, text
+
+
+def test_a_label_that_nearly_all_rows_have():
+    def rules(counts):
+        records = [label(f"text {name} {i} {i * i}", name) for name, count in counts.items() for i in range(count)]
+        return {finding.rule for finding in lint(records)}
+
+    assert "label_imbalance" in rules({"a": 90, "b": 10}) and "label_imbalance" in rules({"a": 30})
+    assert "label_imbalance" not in rules({"a": 75, "b": 25})
+    assert "label_variant" not in rules({"C": 10, "C++": 10, "C#": 10})
+    assert "label_variant" in rules({"not urgent": 10, "Not_Urgent": 10})
+
+
+def test_one_text_much_longer_than_its_kind():
+    records = [label(f"short text {i}") for i in range(30)] + [label("rather long " * 60)]
+    assert [finding.row for finding in lint(records) if finding.rule == "too_long"] == [30]
+    assert not [finding for finding in lint(records[-3:]) if finding.rule == "too_long"]  # too few to know
+
+
+def test_every_copy_of_a_test_row_leaks():
+    copies = [label("the quick brown fox jumps over the lazy dog")] * 3
+    nearly = [label("The quick brown fox jumps over the lazy dog today")]
+    found = lint([*copies, *nearly, label("nothing of the kind")], test=copies[:1])
+    assert [finding.row for finding in found if finding.rule == "leakage"] == [0, 1, 2, 3]
+
+
+def test_excerpts_show_what_is_invisible():
+    (finding,) = lint([Record("Say it", "25\u00a0euros", "c")])
+    assert finding.excerpt == "25‹U+00A0›euros"
+
+
+def test_duplicates_are_dropped_as_they_are_found():
+    records = [Record("a", "b", "c"), Record("a", " b\n", "c")]
+    assert [finding.rule for finding in lint(records)] == ["duplicate"]
+    assert apply_safe_fixes(records)[0] == records[:1]
 
 
 def test_conflicts_of_free_text_are_only_information():

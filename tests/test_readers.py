@@ -93,7 +93,7 @@ def test_broken_rows_stay_in_the_table(tmp_path):
     ragged = tmp_path / "rows.csv"
     ragged.write_text("Label,Text\na,b\na,b,c\na\na,d\n", encoding="utf-8")
     assert [row.reason if isinstance(row, BadRow) else "" for row in rows_of(ragged)] == [
-        "", "3 fields where 2 are expected", "1 fields where 2 are expected", "",
+        "", "3 fields instead of 2", "1 field instead of 2", "",
     ]  # fmt: skip
 
 
@@ -104,6 +104,77 @@ def test_quotes_as_part_of_the_text(tmp_path):
     # a quote that opens in one line and closes in another is legal quoting, but would swallow a row
     path.write_text('ham\t"Hello he said\nham\tok\nspam\tthe end"\n', encoding="utf-8")
     assert len(rows_of(path, header=False)) == 3
+
+
+def test_strays_between_commas_swallow_nothing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('ham,"Hello he said\n' + "ham,ok\n" * 30 + 'spam,the end"\n', encoding="utf-8")
+    assert len(rows_of(path, header=False)) == 32
+
+
+def test_stray_quotes_beside_a_ragged_row(tmp_path):
+    path = tmp_path / "sms"
+    path.write_text('ham\t"Hello he said\nham\tok\nham\tbad\tx\nspam\tthe end"\nham\tyes\n', encoding="utf-8")
+    assert [isinstance(row, BadRow) for row in rows_of(path, header=False)] == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("sep", [",", "\t"])
+def test_quotes_escaped_with_a_backslash(tmp_path, sep):
+    path = tmp_path / "a.txt"
+    path.write_text(f'label{sep}text\n1{sep}"He said \\"no\\", then C:\\dir"\n0{sep}"ok"\n', encoding="utf-8")
+    assert [row["text"] for row in rows_of(path)] == ['He said "no", then C:\\dir', "ok"]
+
+
+def test_a_backslash_before_a_closing_quote_is_only_a_backslash(tmp_path):
+    path = tmp_path / "news.csv"
+    path.write_text('"3","A ""b"" \\","c\\"\n"4","d","e"\n', encoding="utf-8")
+    assert rows_of(path, header=False)[0] == {0: "3", 1: 'A "b" \\', 2: "c\\"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("3;Wall St., Back;Reuters, x\n4;Chips, up;a, b, c\n", ["3", "Wall St., Back", "Reuters, x"]),
+        ('"3","Wall\tSt.; Bears","x"\n"4","Chips","y"\n', ["3", "Wall\tSt.; Bears", "x"]),
+        ("3,Bears; Bulls,x\n4,Chips,y\n", ["3", "Bears; Bulls", "x"]),
+    ],
+)
+def test_the_separator_is_found_without_a_header(tmp_path, text, fields):
+    path = tmp_path / "news.csv"
+    path.write_text(text, encoding="utf-8")
+    assert list(rows_of(path, header=False)[0].values()) == fields
+
+
+def test_a_lone_carriage_return_ends_no_row(tmp_path):
+    path = tmp_path / "sms"
+    path.write_bytes(b"ham\thello\rthere\nspam\tok\n")
+    assert [row[1] for row in rows_of(path, header=False)] == ["hello\rthere", "ok"]
+    path.write_bytes(b"ham\thello\rspam\tok\r")  # but in old Macintosh files it does
+    assert [row[1] for row in rows_of(path, header=False)] == ["hello", "ok"]
+
+
+def test_gzip_is_known_by_its_first_bytes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(gzip.compress(b"Label,Text\na,b\n"))
+    assert rows_of(path) == [{"Label": "a", "Text": "b"}]
+
+
+def test_names_of_options_that_do_not_exist(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ROWS)
+    with pytest.raises(DataError, match="'cp12522' is no known encoding"):
+        rows_of(path, encoding="cp12522")
+    with pytest.raises(DataError, match="one character"):
+        rows_of(path, sep="||")
+    path.write_bytes(b"Label,Text\na,\x81\n")
+    with pytest.raises(DataError, match="encoding='latin-1'"):
+        rows_of(path, encoding="cp1252")
+
+
+def test_two_columns_of_one_name_are_not_merged_in_silence(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Label,Text,Text\na,b,c\n", encoding="utf-8")
+    with pytest.raises(DataError, match="2 columns named 'Text'"):
+        from_labels(path, text="Text", label="Label")
 
 
 def test_quoted_newlines_that_look_like_rows(tmp_path):
@@ -136,7 +207,19 @@ def test_long_fields_and_unnamed_columns(tmp_path):
         ("a.csv", "Label,Text\na,caf\u00e9\n".encode("cp1252"), ["not utf-8", "0xe9", "encoding='cp1252'"]),
         ("a.csv", "Label,Text\na,b\n".encode("utf-16"), ["encoding='utf-16'"]),
         ("a.csv", b'Label,Text\na,"b\nc,d,e\n', ["do not pair up", "quoted=False"]),
+        ("a.csv", b'Label,Text\na,"b "c" d"\ne,f\n', ["do not pair up", "quoted=False"]),
+        ("a.tsv", b'Label\tText\n"a"\t"b"\n"c"\t"d\n', ["do not pair up", "quoted=False"]),
+        ("a.csv", b" \n\n", ["a.csv is empty"]),
+        ("a.csv", b"\xef\xbb\xbf", ["a.csv is empty"]),
+        ("a.csv", "Label,Text\na,b\n".encode("utf-16-le"), ["NUL characters", "encoding='utf-16-le'"]),
+        ("a.csv", "Label,Text\na,b\n".encode("utf-16-be"), ["NUL characters", "encoding='utf-16-be'"]),
+        ("a.xlsx", b"PK\x03\x04\xff", ["a.xlsx", "Excel"]),
         ("a.csv.gz", b"no gzip", ["a.csv.gz", "cannot be read"]),
+        ("a.parquet.gz", b"no gzip", ["a.parquet.gz", "cannot be read"]),
+        ("a.json", b'["text", 1]', ["a.json", "of type str, not objects"]),
+        ("a.json", b'[\n"cut",\n1\n', ["a.json", "not valid JSON"]),
+        ("a.json", b"[" * 100_000, ["a.json", "not valid JSON"]),
+        ("a.jsonl", b'{"a": ' + b"1" * 5000 + b"}", ["a.jsonl", "not valid JSON"]),
         ("a.parquet", b"no parquet", ["a.parquet", "not a Parquet file"]),
     ],
 )
@@ -179,17 +262,25 @@ def test_missing_files_and_wrong_types(tmp_path):
         read_table("reviews.conll")
     with pytest.raises(DataError, match="my-reviews is no file here.*load_dataset"):
         read_table("my-reviews")
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match=r"^…/.*is a folder; pass a file \(in it: there.csv\)"):
         read_table(tmp_path)
-    with pytest.raises(DataError, match="cannot read a int"):
+    with pytest.raises(DataError) as error:
+        read_table(tmp_path / "reviews.csv")
+    assert str(tmp_path) not in str(error.value)  # the name is what helps, not the way to it
+    with pytest.raises(DataError, match="of type int"):
         read_table(3)
 
 
-def test_a_dataset_dict_names_its_splits():
+def test_a_dataset_dict_names_its_splits(tmp_path):
     from datasets import Dataset, DatasetDict
 
+    both = DatasetDict(train=Dataset.from_list(ROWS))
     with pytest.raises(DataError, match="train.*pass one"):
-        read_table(DatasetDict(train=Dataset.from_list(ROWS)))
+        read_table(both)
+    both.save_to_disk(tmp_path / "saved")
+    with pytest.raises(DataError, match="train.*pass the folder"):
+        read_table(tmp_path / "saved")
+    assert rows_of(tmp_path / "saved" / "train") == ROWS
 
 
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)

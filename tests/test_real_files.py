@@ -46,10 +46,13 @@ def test_linter_on_rasbt(refdata):
 
 
 def test_linter_on_alpaca(refdata):
-    # The reference counted another sample of Alpaca (9,229 rows; these are 999 rows of a cleaner version, without empty
-    # outputs), so its figures cannot come again here; these are the linter's own, pinned against change.
+    # The reference counted another sample of Alpaca: 9,229 rows with 4 empty outputs, 28 "<noinput>", 38 run-on
+    # outputs and more. These 999 rows are of a cleaner version that has none of those three, but answers that begin
+    # "As an AI". So those figures cannot come again here; these are the linter's own, pinned against change.
+    # "section_marker" is one output with "### Output:" in it.
     found = rows_by_rule(from_instructions(refdata / "instruct/alpaca_en_demo.json").records)
     assert (found["duplicate"], found["placeholder_input"], found["section_marker"]) == (14, 7, 1)
+    assert (found["refusal"], found["url"], found["too_long"]) == (31, 10, 53)
     assert not {"empty_output", "placeholder_output", "special_token", "run_on_output"} & set(found)
 
 
@@ -58,6 +61,7 @@ def test_sms_spam(refdata):
     assert (result.rows_in, len(result.records)) == (5574, 5574)
     found = rows_by_rule(result.records)
     assert (found["html_entity"], found["control_character"]) == (309, 35)
+    assert found["label_imbalance"] == 1  # 87 % are "ham"
     assert found["duplicate"] == 414  # with outer white space dropped; 403 where it counts
     train, test = split(result.records, test_fraction=0.2, seed=0)
     assert not any(i < len(train) <= j for i, j, _ in near_duplicates([r.input for r in train + test]))

@@ -81,6 +81,35 @@ def test_numbers_that_start_at_one_are_not_shifted_in_silence():
         from_labels(rows, text="t", label="y", labels=["neg", "pos"])
 
 
+def test_names_and_numbers_in_one_column_are_not_mixed_in_silence():
+    rows = [{"t": "a", "y": value} for value in ("good", "0", "bad")]
+    with pytest.raises(DataError, match="both names \\('good'\\) and numbers \\('0'\\).*label_names="):
+        from_labels(rows, text="t", label="y", labels=["good", "bad"])
+    said = from_labels(rows, text="t", label="y", labels=["good", "bad"], label_names={0: "bad"})
+    assert [record.output for record in said.records] == ["good", "bad", "bad"]
+
+
+def test_labels_are_a_list_and_long_lists_are_cut():
+    with pytest.raises(DataError, match="labels is the text 'good, bad': pass a list"):
+        from_labels([{"t": "a", "y": "good"}], text="t", label="y", labels="good, bad")
+    rows = [{"t": "a", "y": "intent 1"}, {"t": "a", "y": "other"}]
+    (note,) = from_labels(rows, text="t", label="y", labels=[f"intent {i}" for i in range(77)]).rejected
+    assert note.reason.endswith("intent 9 and 67 more")
+
+
+def test_what_pandas_puts_for_a_missing_value():
+    import pandas
+
+    rows = [
+        {"t": pandas.NA, "y": "a"},
+        {"t": "x", "y": float("nan")},
+        {"t": "x", "y": pandas.NaT},
+        {"t": "x", "y": "a"},
+    ]
+    result = from_labels(rows, text="t", label="y")
+    assert [note.reason for note in result.rejected] == ["text is empty", "label is missing", "label is missing"]
+
+
 def test_label_names_add_other_spellings_of_the_allowed_labels():
     rows = [{"Label": "complaint", "Text": "a"}, {"Label": "Complaint", "Text": "b"}, {"Label": "other", "Text": "c"}]
     labels, names = ["Complaint", "Non-Complaint"], {"complaint": "Complaint"}
@@ -175,6 +204,18 @@ def test_no_phrases_and_missing_phrases():
     assert piped.records[0].output == "a; b"
 
 
+def test_text_that_only_looks_like_a_list():
+    rows = [{"text": "3,000 men", "phrases": "3,000"}, {"text": "x", "phrases": "['Anna' 'school']"}]
+    result = from_phrases(rows)
+    assert [record.output for record in result.records] == ["3,000"]
+    assert "without a comma" in result.rejected[0].reason
+
+
+def test_spans_of_doccano():
+    row = {"text": "Anna met", "entities": [{"id": 1, "label": "PER", "start_offset": 0, "end_offset": 4}]}
+    assert from_spans([row], spans="entities").records[0].output == "Anna"
+
+
 def test_spans():
     body = "Anna met Anna in Bonn"
     rows = [
@@ -242,6 +283,24 @@ def test_tagged_rows_that_do_not_fit(tmp_path):
     assert from_tagged(rows[1:], tag_names=["O", "B-PER"]).records[0].output == "a"
 
 
+def test_an_empty_token_rejects_its_row_only():
+    rows = [{"tokens": ["", "x"], "tags": ["B-P", "O"]}, {"tokens": ["a"], "tags": ["B-P"]}]
+    assert [len(part) for part in (from_tagged(rows).records, from_tagged(rows).rejected)] == [1, 1]
+
+
+def test_tags_in_a_csv_and_with_class_names(tmp_path):
+    path = tmp_path / "ner.csv"
+    path.write_text("tokens,tags\n\"['Anna', 'saw']\",\"['B-PER', 'O']\"\n", encoding="utf-8")
+    assert from_tagged(path).records[0].output == "Anna"
+    from datasets import ClassLabel, Dataset, Features, List, Value
+
+    features = Features({"tokens": List(Value("string")), "ner_tags": List(ClassLabel(names=["O", "B-PER", "I-PER"]))})
+    data = Dataset.from_dict({"tokens": [["Anna", "Lund", "ran"]], "ner_tags": [[1, 2, 0]]}, features=features)
+    data.to_parquet(tmp_path / "ner.parquet")
+    for source in (data, tmp_path / "ner.parquet"):
+        assert from_tagged(source, tags="ner_tags").records[0].output == "Anna Lund"
+
+
 def test_squad_nested_and_flat(tmp_path):
     qas = [
         {"question": "Who?", "answers": [{"text": "Anna", "answer_start": 0}]},
@@ -257,6 +316,32 @@ def test_squad_nested_and_flat(tmp_path):
     assert [record.output for record in nested.records] == ["Anna", "none"]
     assert nested.rows_in == 3
     assert from_squad(path, instruction="{question}").records[0].instruction == "Who?"
+
+
+def test_answers_in_the_forms_that_files_have():
+    forms = [{"text": ["Anna"]}, ["Anna"], [{"text": "Anna"}], "Anna", "{'text': ['Anna']}", '["Anna"]',
+             {"text": []}, {"text": [""]}, "", None, "Bob"]  # fmt: skip
+    rows = [{"q": "Who?", "passage": "Anna went.", "a": form} for form in forms]
+    result = from_squad(rows, question="q", context="passage", answers="a")
+    assert [record.output for record in result.records] == ["Anna"] * 6 + [NO_PHRASES] * 3
+    assert [note.row for note in result.rejected] == [10, 11]
+
+
+def test_a_test_file_without_answers_is_not_unanswerable():
+    article = {"title": "T", "paragraphs": [{"context": "Anna went.", "qas": [{"question": "Who?"}]}]}
+    assert "missing" in from_squad([article]).rejected[0].reason
+
+
+def test_lists_that_pandas_reads_from_parquet(tmp_path):
+    import pandas
+
+    chat = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    row = {"question": "Who?", "context": "Anna", "answers": {"text": ["Anna"]}, "messages": chat}
+    pandas.DataFrame([row]).to_parquet(tmp_path / "a.parquet")
+    rows = pandas.read_parquet(tmp_path / "a.parquet").to_dict("records")
+    assert from_squad(rows).records[0].output == "Anna"
+    assert from_messages(rows).records == [Record("u", "", "a")]
+    assert from_messages([{"messages": json.dumps(chat)}]).records == [Record("u", "", "a")]
 
 
 # --- instructions, conversations, documents
@@ -282,11 +367,34 @@ def test_conversations():
     result = from_messages(rows)
     assert result.records == [Record("s", "u", "a"), Record("u", "", "a"), Record("s", "u", "a")]
     assert [(note.row, "2 more messages" in note.reason) for note in result.notes] == [(3, True)]
+    swapped = from_sharegpt([{"conversations": rows[1]["messages"]}])
+    assert swapped.rejected[0].reason == "a message without 'from', but with role, content"
+    assert from_messages([{"conversations": rows[1]["messages"]}], messages="conversations").records[0].output == "a"
     assert [note.row for note in result.rejected] == [4, 5, 6]
     row = {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"}]}
     assert from_sharegpt([row]).records == [Record("u", "", "a")]
     odd = {"conversations": [{"from": "alien", "value": "u"}, {"from": "gpt", "value": None}]}
     assert "alien" in from_sharegpt([odd]).rejected[0].reason
+
+
+def test_every_converter_takes_positions(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('"Dear, x",Greet\nHi,Wave\n', encoding="utf-8")
+    assert from_documents(path, text=0, instruction=1).records[0] == Record("Greet", "", "Dear, x")
+    assert from_instructions(path, instruction=1, output=0).records[1] == Record("Wave", "", "Hi")
+    assert from_phrases(path, text=0, phrases=1).rows_in == 2
+    with pytest.raises(DataError, match="no header line, positions: text=0"):
+        from_documents(path, text="document")
+    with pytest.raises(DataError) as error:
+        from_documents([{"a": "b", "c": "d"}])
+    assert "position" not in str(error.value)
+
+
+def test_excerpts_hide_nothing_and_obey_nothing():
+    assert conversion.excerpt("a\u00a0b\x1b[2J\u200b\u2028c \n d\ud800") == (
+        "a‹U+00A0›b‹U+001B›[2J‹U+200B›‹U+2028›c d‹U+D800›"
+    )
+    assert len(conversion.excerpt("\u200b" * 100)) == 80
 
 
 def test_documents_with_and_without_instruction():
@@ -338,7 +446,7 @@ def test_half_surrogates_are_rejected_not_written():
 
 def test_summary_counts_reasons():
     result = from_instructions([{"instruction": "i", "output": "o"}, {"instruction": None, "output": "o"}])
-    assert result.summary() == "2 rows in, 1 records, 1 rejected (instruction is missing: 1)"
+    assert result.summary() == "2 rows in, 1 record, 1 rejected (instruction is missing: 1)"
 
 
 # --- files of records

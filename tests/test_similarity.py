@@ -98,9 +98,27 @@ def test_split_is_seeded():
 def test_rare_labels_stay_in_train_and_large_clusters_take_nothing_from_other_labels():
     rows = [{"t": f"the very same text again {i % 2 * '!'}", "y": "a"} for i in range(50)]
     rows += [{"t": f"other text {i} {i * i} {i + 9}", "y": "b"} for i in range(10)] + [{"t": "alone", "y": "c"}]
-    train, test = split(from_labels(rows, text="t", label="y").records, test_fraction=0.2)
+    with pytest.warns(UserWarning, match="the largest of 50, which leaves 2 test records instead of 12"):
+        train, test = split(from_labels(rows, text="t", label="y").records, test_fraction=0.2)
     assert {record.output for record in test} == {"b"} and len(test) <= 3  # 20 % of 10, and one for rounding
     assert Counter(record.output for record in train) == {"a": 50, "b": 10 - len(test), "c": 1}
+
+
+def test_groups_of_several_labels_are_divided_too():
+    rng = random.Random(0)
+    rows = [{"t": f"text {i} {i * i} {i + 7}", "y": rng.choice("abbb"), "g": i % 5} for i in range(200)]
+    train, test = split(from_labels(rows, text="t", label="y", group="g").records, test_fraction=0.2, seed=1)
+    assert len(test) == 40 and not {r.group for r in train} & {r.group for r in test}
+    rows = [row | {"g": i // 5} for i, row in enumerate(rows)]
+    train, test = split(from_labels(rows, text="t", label="y", group="g").records, test_fraction=0.2, seed=1)
+    share = [sum(record.output == "a" for record in part) / len(part) for part in (train, test)]
+    assert len(test) == 40 and share[0] == pytest.approx(share[1], abs=0.03)
+
+
+def test_rounding_neither_empties_the_test_part_nor_fills_it():
+    rows = [{"t": f"text {i} {i * i} {i + 7}", "y": f"intent {i % 77:02}"} for i in range(77 * 5)]
+    train, test = split(from_labels(rows, text="t", label="y").records, test_fraction=0.1, seed=1)
+    assert len(test) in (38, 39) and max(Counter(record.output for record in test).values()) == 1
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
@@ -118,7 +136,7 @@ def test_groups_tied_together_by_short_texts_are_an_error_not_a_tiny_test_part()
 
 
 def test_records_that_cannot_be_divided():
-    with pytest.raises(DataError, match="9 records into 1 clusters, the largest of 9"):
+    with pytest.raises(DataError, match="9 records into 1 cluster, the largest of 9"):
         split([Record("i", "the same text every time", "o")] * 9)
 
 

@@ -6,10 +6,10 @@
     provenance.json                                   identity of base and data, library versions, numbers of the run
     README.md                                         the model card, written from all of these
 
-What this module does not do: load models (`utils.inference`), or keep checkpoints (`utils.safeguards`).
+What this module does not do: tell base models apart (`utils.identity`), load any (`utils.inference`), or keep
+checkpoints (`utils.safe_trainer`).
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -19,11 +19,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import try_to_load_from_cache
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
-from utils.models import PROJECT_ROOT, local_folder
+from utils.identity import AdapterError, base_identity
 from utils.templates import PromptTemplate
 from utils.tokens import set_chat_template
 
@@ -52,10 +51,6 @@ answers = generate(model, tokenizer, records, templates["{first}"])
 ```
 """
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets")
-
-
-class AdapterError(ValueError):
-    """A folder is no usable adapter, or base or template are not those it was trained with."""
 
 
 def save_adapter(
@@ -132,53 +127,6 @@ def read_adapter(
         if name.startswith("..") and not (folder / name).is_dir():
             raise AdapterError(f"the base of {folder} is no longer at {name}: pass base= with its folder or Hub name")
     return provenance, str(base), saved
-
-
-def check_base(base: str | os.PathLike[str], saved: Mapping[str, Any]) -> None:
-    """Refuse a base (already in the cache, if it is from the Hub) other than the one the adapter was trained on.
-
-    Raises:
-        AdapterError: naming the settings that differ, or the weights if all settings are equal.
-    """
-    found = base_identity(base)
-    old, new = saved["config"], found["config"]
-    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    differences = [f"{key} is {new.get(key)}, was {old.get(key)}" for key in keys[:5]]
-    if not keys and saved["weights_sha256"] != found["weights_sha256"]:
-        differences = ["all settings are equal but the weights differ: the base was trained again"]
-    if differences:
-        raise AdapterError(
-            f"this adapter was trained on {saved['name']}, and {base} is another model "
-            f"({'; '.join(differences)}): pass the right base=, or train again"
-        )
-
-
-def base_identity(name: str | os.PathLike[str], *, seen_from: Path | None = None) -> dict[str, Any]:
-    """Which base model this is: `name`, where to find it; `config` and `weights_sha256`, which change when it does.
-
-    The name is a Hub name, a path inside the project, or else a path relative to `seen_from`; never an absolute one,
-    which another machine does not have. The hash reads 64 samples of 64 KiB from each weights file rather than all of
-    it, which takes a second even for 7 B parameters: another training run changes every one of them.
-    """
-    path = local_folder(name)
-    shown = str(name)
-    if path is None:
-        path = Path(try_to_load_from_cache(shown, "config.json") or "").parent
-    elif path.resolve().is_relative_to(PROJECT_ROOT):
-        shown = path.resolve().relative_to(PROJECT_ROOT).as_posix()
-    else:
-        shown = Path(os.path.relpath(path.resolve(), (seen_from or Path()).resolve())).as_posix()
-    digest = hashlib.sha256()
-    for file in sorted(path.glob("*.safetensors")) or sorted(path.glob("*.bin")):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size} ".encode())
-        with file.open("rb") as stream:
-            for sample in range(64):
-                stream.seek(sample * size // 64)
-                digest.update(stream.read(1 << 16))
-    config = _read_json(path / "config.json")
-    config = {key: value for key, value in config.items() if key not in ("_name_or_path", "transformers_version")}
-    return {"name": shown, "config": config, "weights_sha256": digest.hexdigest()}
 
 
 def _check_template(template: PromptTemplate, saved: Mapping[str, PromptTemplate]) -> None:

@@ -1,13 +1,13 @@
 """Labels and texts → records: an instruction that names the allowed labels, the text, its label."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from utils.conversion import Conversion, Record, Reject, convert, group_of, require, text_of
-from utils.readers import read_table
-from utils.tables import BadRow, DataError, Table
+from utils.readers import table_for
+from utils.tables import BadRow, DataError, Table, counted
 
 CLASSIFICATION_INSTRUCTION = "Classify the text below as one of: {labels}."
 
@@ -30,8 +30,9 @@ def from_labels(
         text columns are joined by a newline. Outer white space of text and label is dropped.
     instruction: default `CLASSIFICATION_INSTRUCTION`; `{labels}` in it becomes the list of labels.
     labels: the allowed labels in the order to name them; also the class list when the column holds numbers
-        from 0. Default: the class list of the dataset, else all labels found, sorted. Pass it whenever
-        training and test data are converted apart, so that both get the same instruction.
+        from 0, which are text ("0", "1") in a CSV. Default: the class list of the dataset, else all labels
+        found, sorted. Pass it whenever training and test data are converted apart, so that both get the
+        same instruction.
     label_names: readable names, `{raw: name}`; with no `labels` its keys are the allowed labels. For numbers
         that start at 1: `label_names={1: "World", 2: "Sports", …}`.
 
@@ -39,15 +40,17 @@ def from_labels(
 
     Raises:
         DataError: a column that does not exist, no row with an allowed label, class numbers that start at 1
-            with a `labels` list, or a label column in which nearly every row has a value of its own.
+            with a `labels` list, names and numbers in one column, or a label column in which nearly every row
+            has a value of its own.
 
     >>> rows = [{"Label": "Complaint", "Text": "Dirty"}, {"Label": "Non-Complaint", "Text": "Kind staff"}]
     >>> from_labels(rows, text="Text", label="Label").records[0].instruction
     'Classify the text below as one of: Complaint, Non-Complaint.'
     """
     texts = [text] if isinstance(text, str | int) else list(text)
-    has_positions = any(isinstance(column, int) for column in (*texts, label))
-    table = read_table(source, header=not has_positions)
+    if isinstance(labels, str):
+        raise DataError(f"labels is the text {labels[:40]!r}: pass a list, as in labels=['Complaint', 'Praise']")
+    table = table_for(source, *texts, label)
     require(table, label=label, group=group)
     for column in texts:
         require(table, text=column)
@@ -63,13 +66,13 @@ def from_labels(
             raise Reject("label is missing")
         found[raw] += 1
         if allowed and raw not in allowed:
-            raise Reject(f"unknown label {raw!r}: allowed are {', '.join(dict.fromkeys(allowed.values()))}")
+            raise Reject(f"unknown label {raw!r}: allowed are {_some(allowed.values())}")
         if not body:
             raise Reject("text is empty")
         return Record("", body, allowed.get(raw, raw), "classification", group_of(row, group))
 
     result = convert(table, make)
-    _check_labels(table, label, classes, allowed, found)
+    _check_labels(table, label, classes, allowed, found, said=names)
     shown = list(dict.fromkeys(allowed.values())) or sorted({record.output for record in result.records})
     wording = instruction if instruction is not None else CLASSIFICATION_INSTRUCTION
     wording = wording.replace("{labels}", ", ".join(shown))
@@ -88,14 +91,29 @@ def _allowed(classes: Sequence[str] | None, names: Mapping[str, str]) -> dict[st
     return shown | {raw: name for raw, name in names.items() if name in shown.values()}
 
 
+def _some(labels: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(labels))
+    return ", ".join(unique[:10]) + (f" and {len(unique) - 10} more" if len(unique) > 10 else "")
+
+
 def _check_labels(
     table: Table,
     label: str | int,
     classes: Sequence[str] | None,
     allowed: Mapping[str, str],
     found: Counter[str],
+    *,
+    said: Mapping[str, str],
 ) -> None:
     count = len(classes or [])
+    # a number stands for a label if it is no label itself and nobody has said what it means
+    numbers = [raw for raw in found if raw.isdigit() and raw in allowed and raw not in said and raw != allowed[raw]]
+    words = [raw for raw in found if raw in allowed and not raw.isdigit()]
+    if numbers and words:
+        raise DataError(
+            f"{table.name}: column {label!r} holds both names ({words[0]!r}) and numbers ({numbers[0]!r}); say what "
+            f"the numbers mean, as in label_names={{{numbers[0]!r}: {allowed[words[0]]!r}}}, or repair the column"
+        )
     if allowed and "0" in allowed and str(count) in found and "0" not in found and str(count) not in allowed:
         shown = ", ".join(f"{i}: {name!r}" for i, name in enumerate(classes[:2], start=1))
         raise DataError(
@@ -106,12 +124,12 @@ def _check_labels(
     if allowed and found and not found.keys() & allowed.keys():
         raise DataError(
             f"{table.name}: no label in column {label!r} is allowed; found {common}; allowed are "
-            f"{', '.join(allowed)}; pass labels=[…] or label_names={{…}} with the labels found"
+            f"{_some(allowed)}; pass labels=[…] or label_names={{…}} with the labels found"
         )
     if not allowed and len(found) > 20 and len(found) > found.total() / 2:
         raise DataError(
             f"{table.name}: is {label!r} the label column? It holds {len(found):,} different values in "
-            f"{found.total():,} rows ({common}, …). Columns: {', '.join(map(str, table.columns[:20]))}; "
+            f"{counted(found.total(), 'row')} ({common}, …). Columns: {', '.join(map(str, table.columns[:20]))}; "
             "pass another as label=, or, if it is right, the allowed labels as labels=[…]"
         )
 
@@ -138,9 +156,9 @@ def unfold_columns(
     >>> meaning = {"Negative_Review": "Complaint", "Positive_Review": "Non-Complaint"}
     >>> table = unfold_columns(rows, columns=meaning)
     >>> from_labels(table, text="Text", label="Label").summary()
-    '2 rows in, 1 records, 1 rejected (text is empty: 1)'
+    '2 rows in, 1 record, 1 rejected (text is empty: 1)'
     """
-    table = read_table(source, header=not any(isinstance(column, int) for column in columns))
+    table = table_for(source, *columns)
     for column in columns:
         require(table, columns=column)
     nothing = {placeholder.casefold() for placeholder in placeholders}

@@ -29,15 +29,16 @@ def apply_safe_fixes(records: Sequence[Record]) -> tuple[list[Record], list[Chan
     """
     kept: list[Record] = []
     changes: list[Change] = []
-    seen: set[Record] = set()
+    seen: set[tuple[str, str, str]] = set()
     for row, record in enumerate(records):
         fixed, edits = _edit(record)
-        reason = drop_reason(fixed) or ("duplicate" if fixed in seen else None)
+        texts = fixed.instruction.strip(), fixed.input.strip(), fixed.output.strip()  # as the linter compares them
+        reason = drop_reason(fixed) or ("duplicate" if texts in seen else None)
         if reason:
             changes.append(Change(row, reason, "dropped"))
             continue
         changes += [Change(row, rule, "edited") for rule in edits]
-        seen.add(fixed)
+        seen.add(texts)
         kept.append(fixed)
     return kept, changes
 

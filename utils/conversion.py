@@ -1,15 +1,18 @@
 """`Record`, and the loop that turns a table into records and accounts for every row that is rejected."""
 
 import math
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-from utils.tables import BadRow, DataError, Table
+from utils.tables import BadRow, DataError, Table, counted
 
 EXCERPT = 80  # characters of a row that a report shows
+_WHITE_SPACE = re.compile(r"[ \t\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Conversion:
             shown = [f"{reason}: {count:,}" for reason, count in reasons[:4]]
             return "; ".join(shown + ([f"{len(reasons) - 4} other reasons"] if len(reasons) > 4 else []))
 
-        line = f"{self.rows_in:,} rows in, {len(self.records):,} records, {len(self.rejected):,} rejected"
+        line = f"{counted(self.rows_in, 'row')} in, {counted(len(self.records), 'record')}, "
+        line += f"{len(self.rejected):,} rejected"
         line += f" ({grouped(self.rejected)})" if self.rejected else ""
         return line + (f", {len(self.notes):,} shortened ({grouped(self.notes)})" if self.notes else "")
 
@@ -89,11 +93,15 @@ def convert(table: Table, make: Callable[[Mapping[Any, Any]], Record | tuple[Rec
 
 
 def excerpt(what: Any) -> str:
-    """The start of a text, or of a row's values, on one line."""
+    """The start of a text, or of a row's values, on one line; what nobody could see in it is written out.
+
+    >>> excerpt("Fire\\nalarm\\x07 at\\u00a0four")
+    'Fire alarm‹U+0007› at‹U+00A0›four'
+    """
     text = " | ".join(str(value)[:EXCERPT] for value in what.values()) if isinstance(what, Mapping) else str(what)
-    line = " ".join(text[: 2 * EXCERPT].split())
-    # a lone surrogate could not be printed or saved
-    line = line.encode("utf-8", "backslashreplace").decode()
+    line = _WHITE_SPACE.sub(" ", text[: 2 * EXCERPT]).strip(" ")
+    # control, format, surrogate and space characters: a terminal would obey them, hide them or fail
+    line = "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else f"‹U+{ord(c):04X}›" for c in line)
     return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
 
 
@@ -104,13 +112,15 @@ def require(table: Table, **columns: str | int | None) -> None:
         DataError: names the table, the missing column, the columns found and the argument to pass.
     """
     for argument, column in columns.items():
+        if column in table.columns and table.columns.count(column) > 1:
+            raise DataError(f"{table.name} has {table.columns.count(column)} columns named {column!r}: rename them")
         if column is None or column in table.columns or not table.columns:
             continue
         found = ", ".join(
             repr(excerpt(name)[:40]) if isinstance(name, str) else str(name) for name in table.columns[:20]
         )
         hint = f"pass {argument}=<one of these>"
-        if isinstance(column, str) and len(table.columns) > 1:
+        if isinstance(column, str) and table.has_header:
             hint += f"; if the file has no header line, positions: {argument}=0"
         raise DataError(f"{table.name} has no column {column!r}; found {found}; {hint}")
 
@@ -118,11 +128,22 @@ def require(table: Table, **columns: str | int | None) -> None:
 def text_of(row: Mapping[Any, Any], column: str | int, *, missing: str | None = None) -> str:
     """The value of a column as text, numbers written out; `missing` stands in for a null or absent value."""
     value = row.get(column)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         if missing is not None:
             return missing
         raise Reject(f"{column} is missing")
     return checked(value, column)
+
+
+def is_missing(value: Any) -> bool:
+    """Is this None, NaN, or what pandas puts for a missing value?"""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def plain(value: Any) -> Any:
+    """A list in place of a numpy array, which is how pandas reads lists from Parquet."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def group_of(row: Mapping[Any, Any], column: str | int | None) -> str:
@@ -135,7 +156,7 @@ def checked(value: Any, what: str | int) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # 1.0 is what pandas makes of a 1 in a column with gaps
     if not isinstance(value, str | Real):  # Real: also what numpy and pandas call a number
-        raise Reject(f"{what} is a {type(value).__name__}, not text")
+        raise Reject(f"{what} is of type {type(value).__name__}, not text")
     text = str(value)
     try:
         text.encode()

@@ -22,6 +22,7 @@ IGNORED = -100
 # the darker ones in print, and green and red of such different lightness stay apart for colour-blind readers.
 TRAINED = "background:#17693a;color:#fff;border:1px solid #0b3d20;padding:0 1px;text-decoration:underline"
 MASKED = "background:#fbe3df;color:#4a1a12;border:1px dotted #b0563f;padding:0 1px;text-decoration:none"
+BORDER = '<span style="font-size:0"> | </span>'  # without styles the boxes are gone, and this is seen instead
 MARKS = ("#ffd54f", "#81d4fa", "#ce93d8", "#a5d6a7")
 INK, SERIES, HATCHES = "#222", ("#9aa5b1", "#17693a", "#d98032", "#3f6fb5"), ("//", "", "..", "xx")
 
@@ -78,7 +79,7 @@ def side_by_side(texts: Mapping[str, str], *, marks: Mapping[str, str] | None = 
                 flat += f"[{name}: {value}]"
         heads += f'<th style="text-align:left">{escape(title)}</th>'
         cells += '<td style="vertical-align:top;text-align:left">'
-        cells += f'<pre style="white-space:pre-wrap;overflow-wrap:anywhere">{html}</pre></td>'
+        cells += f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere">{html}</pre></td>'
         plain.append(f"{title}\n  " + flat.replace("\n", "\n  "))
     table = f'<table style="table-layout:fixed;width:100%"><tr>{heads}</tr><tr>{cells}</tr></table>'
     return View(table, "\n".join(plain))
@@ -103,11 +104,11 @@ def loss_mask(row: Mapping[str, Sequence[int]], tokenizer: "Tokenizer", *, ids: 
     for masked, group in groupby(pieces, key=lambda piece: piece[2] == IGNORED):
         shown = []
         for text, index, _ in group:
-            number, tag, style = (f"<sub>{index}</sub>" if ids else ""), "span" if masked else "ins", MASKED
+            tag, style = ("span", MASKED) if masked else ("ins", TRAINED)
+            number = f"<sub>{index}</sub>" if ids else ""
             lines = visible(text).count("\n")
             label = escape(visible(text).replace("\n", "")) + number
-            style = MASKED if masked else TRAINED
-            chips.append(f'<{tag} style="{style}" title="id {index}">{label}</{tag}>' + "&#8203;" + "<br>" * lines)
+            chips.append(f'<{tag} style="{style}" title="id {index}">{label}</{tag}>' + BORDER + "<br>" * lines)
             shown.append(visible(text).replace("\n", "") + (f"({index})" if ids else ""))
         plain.append(("masked : " if masked else "TRAINED: ") + " | ".join(shown))
     legend = f'<span style="{MASKED}">masked: read, not learned</span> <ins style="{TRAINED}">trained: has a loss</ins>'

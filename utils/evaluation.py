@@ -1,176 +1,48 @@
-"""Scores of a model's answers, each with its uncertainty.
+"""The front door to evaluation: scores of a model's answers, each with its uncertainty, and two models side by side.
 
-Every score is a formula over sums of rows (span F1: over the right, wrong and missed phrases of each answer). So one
-bootstrap serves all of them: draw rows with replacement, add them up, apply the formula. A ratio 0/0 counts as 0, as
-in scikit-learn. What this module does not do: generate answers, draw, or forgive another spelling: answers are compared
-character by character, apart from white space around them.
+    >>> from utils.evaluation import bootstrap, label_scores
+    >>> scores = label_scores(["yes", "no", "maybe"], labels=["yes", "no", "no"], allowed=["yes", "no"])
+    >>> round(scores["label_accuracy"].value, 2), round(scores["label_not_allowed"].value, 2)
+    (0.67, 0.33)
+
+`utils.metrics` says what is right, `utils.intervals` how sure that is, `utils.baselines` what there is to beat.
 """
 
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-from rouge_score.rouge_scorer import RougeScorer
-from sklearn.metrics import confusion_matrix
 
-from utils.records import parse_phrases
+from utils.intervals import (
+    LEVEL,
+    RESAMPLES,
+    Interval,
+    Score,
+    bootstrap,
+    in_words,
+    over_runs,
+    paired_bootstrap,
+    share,
+)
+from utils.metrics import NOT_A_LABEL, form_scores, label_confusion, label_scores, span_scores, text_scores
 
-RESAMPLES = 2_000
-LEVEL = 0.95
-NOT_A_LABEL = "(not a label)"
-
-
-@dataclass(frozen=True)
-class Score:
-    """One score of n answers.
-
-    Attributes:
-        rows: shape (n, k), what each answer adds to k sums.
-        formula: makes sums of shape (..., k) into scores of shape (...).
-    """
-
-    rows: np.ndarray
-    formula: Callable[[np.ndarray], np.ndarray]
-
-    @property
-    def value(self) -> float:
-        return float(self.formula(self.rows.sum(axis=0)))
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score or a difference with its 95 % interval; prints as `0.93 [0.88, 0.97]`."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
-
-
-def share(flags: Sequence[float]) -> Score:
-    """The mean of one number per row, such as the share of rows where something holds."""
-    rows = np.column_stack([np.asarray(flags, dtype=float), np.ones(len(flags))])
-    return Score(rows, lambda sums: _ratio(sums[..., 0], sums[..., 1]))
-
-
-def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> dict[str, Score]:
-    """Classification: `label_accuracy`, `label_macro_f1` over the allowed labels, `label_not_allowed`.
-
-    Raises:
-        ValueError: lists of different lengths, or a true label that is not allowed.
-    """
-    answers = _checked(answers, labels=labels)
-    if strange := sorted(set(labels) - set(allowed)):
-        raise ValueError(f"true labels {strange} are not among the allowed ones, {list(allowed)}; correct either")
-    given = np.array(answers)[:, None] == np.array(allowed)
-    true = np.array(labels)[:, None] == np.array(allowed)
-    counts = np.concatenate([given & true, given & ~true, ~given & true], axis=1).astype(float)  # (n, 3 × labels)
-    return {
-        "label_accuracy": share((given & true).any(axis=1)),
-        "label_macro_f1": Score(counts, lambda sums: _f1(*np.split(sums, 3, axis=-1)).mean(axis=-1)),
-        "label_not_allowed": share(~given.any(axis=1)),
-    }
-
-
-def label_confusion(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> pd.DataFrame:
-    """Count true labels (rows) against answers (columns); the last column holds answers that are no allowed label."""
-    answers = [answer if answer in allowed else NOT_A_LABEL for answer in _checked(answers, labels=labels)]
-    names = [*allowed, NOT_A_LABEL]
-    counts = confusion_matrix(labels, answers, labels=names)[:-1]  # no row has "not a label" for its true label
-    return pd.DataFrame(counts, index=pd.Index(allowed, name="true"), columns=pd.Index(names, name="answer"))
-
-
-def span_scores(answers: Sequence[str], *, phrases: Sequence[Sequence[str]], texts: Sequence[str]) -> dict[str, Score]:
-    """Extraction: `span_precision`, `span_recall`, `span_f1`, and `span_not_in_text`, the share of invented phrases.
-
-    Micro-averaged over all phrases. A phrase is right when it is a wanted one, letter for letter; order is ignored; one
-    that is given more often than it is wanted is wrong the second time.
-
-    Args:
-        answers: n answers, read by `parse_phrases`.
-        phrases: the n lists of wanted phrases.
-        texts: the n texts they come from.
-    """
-    found = [Counter(parse_phrases(answer)) for answer in _checked(answers, phrases=phrases, texts=texts)]
-    wanted = [Counter(row) for row in phrases]
-    pairs = [((f & w).total(), (f - w).total(), (w - f).total()) for f, w in zip(found, wanted, strict=True)]
-    invented = [sum(not _mentions(t, p) for p in f.elements()) for f, t in zip(found, texts, strict=True)]
-    counts = np.array(pairs, dtype=float)
-    return {
-        "span_precision": Score(counts[:, [0, 1]], _first_of_all),
-        "span_recall": Score(counts[:, [0, 2]], _first_of_all),
-        "span_f1": Score(counts, lambda sums: _f1(sums[..., 0], sums[..., 1], sums[..., 2])),
-        "span_not_in_text": Score(
-            np.array([(i, f.total() - i) for i, f in zip(invented, found, strict=True)], dtype=float), _first_of_all
-        ),
-    }
-
-
-def text_scores(
-    answers: Sequence[str], *, references: Sequence[str], slots: Sequence[Sequence[str]] | None = None
-) -> dict[str, Score]:
-    """Free text and reverse instruction: `exact`, `rouge_l` (F-measure, Lin 2004) and, with slots, `slot_recall`.
-
-    Args:
-        answers: n answers.
-        references: n wanted answers.
-        slots: n lists of the names, dates and places that the answer must mention (as whole words, in any case).
-    """
-    answers = _checked(answers, references=references, **({} if slots is None else {"slots": slots}))
-    scorer = RougeScorer(["rougeL"], tokenizer=_Words())
-    pairs = list(zip(references, answers, strict=True))
-    scores = {
-        "exact": share([reference.strip() == answer for reference, answer in pairs]),
-        "rouge_l": share([scorer.score(reference, answer)["rougeL"].fmeasure for reference, answer in pairs]),
-    }
-    if slots is not None:
-        hits = [[_mentions(a.casefold(), s.casefold()) for s in row] for a, row in zip(answers, slots, strict=True)]
-        counts = np.array([(sum(row), len(row) - sum(row)) for row in hits], dtype=float)
-        scores["slot_recall"] = Score(counts, _first_of_all)
-    return scores
-
-
-def form_scores(answers: Sequence[str], *, prompts: Sequence[str], stopped: Sequence[bool]) -> dict[str, Score]:
-    """The form of an answer, whatever it says: `stop_rate` and `echo_rate`.
-
-    Args:
-        answers: n answers.
-        prompts: n prompts as the model saw them.
-        stopped: for each, whether the model ended it with EOS by itself.
-
-    An answer echoes when it opens a section (a line that starts with `###`) or holds a whole line of its prompt of
-    five words or more; so an answer that was asked to repeat its input counts too.
-    """
-    answers = _checked(answers, prompts=prompts, stopped=stopped)
-    return {
-        "stop_rate": share(stopped),
-        "echo_rate": share([_echoes(a, prompt) for a, prompt in zip(answers, prompts, strict=True)]),
-    }
-
-
-def bootstrap(score: Score, *, seed: int = 0) -> Interval:
-    """The score with its 95 % percentile bootstrap interval over rows (Efron and Tibshirani 1993, chapter 13)."""
-    draws = score.formula(_weights(len(score.rows), seed) @ score.rows)
-    return _interval(score.value, draws, rows=len(score.rows), lowest=0.0)
-
-
-def paired_bootstrap(base: Score, tuned: Score, *, seed: int = 0) -> Interval:
-    """The difference tuned − base on the same rows: each draw takes the same rows of both.
-
-    Raises:
-        ValueError: scores of different numbers of rows, which can't be pairs.
-    """
-    if len(base.rows) != len(tuned.rows):
-        raise ValueError(f"{len(base.rows)} and {len(tuned.rows)} rows are no pairs; score both on the same rows")
-    weights = _weights(len(base.rows), seed)
-    draws = tuned.formula(weights @ tuned.rows) - base.formula(weights @ base.rows)
-    return _interval(tuned.value - base.value, draws, rows=len(base.rows), lowest=-1.0)
+__all__ = [
+    "LEVEL",
+    "NOT_A_LABEL",
+    "RESAMPLES",
+    "Interval",
+    "Score",
+    "bootstrap",
+    "comparison_table",
+    "form_scores",
+    "in_words",
+    "label_confusion",
+    "label_scores",
+    "over_runs",
+    "paired_bootstrap",
+    "share",
+    "span_scores",
+    "text_scores",
+]
 
 
 def comparison_table(base: Mapping[str, Score], tuned: Mapping[str, Score]) -> pd.DataFrame:
@@ -187,59 +59,3 @@ def comparison_table(base: Mapping[str, Score], tuned: Mapping[str, Score]) -> p
         "difference": [paired_bootstrap(score, tuned[name]) for name, score in base.items()],
     }
     return pd.DataFrame(cells, index=pd.Index([name.replace("_", " ") for name in base], name="score"))
-
-
-class _Words:
-    """Words in any script: the library's own tokenizer knows only a to z, and would score other languages 0."""
-
-    def tokenize(self, text: str) -> list[str]:
-        return re.findall(r"[^\W_]+", text.lower())
-
-
-@lru_cache(maxsize=4)  # the scores of one test set all draw the same rows
-def _weights(rows: int, seed: int) -> np.ndarray:
-    """How often each row is drawn in each resample, shape (RESAMPLES, rows)."""
-    return np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=RESAMPLES).astype(float)
-
-
-def _interval(value: float, draws: np.ndarray, *, rows: int, lowest: float) -> Interval:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    if np.ptp(draws) == 0:
-        # Rows that are all alike leave resampling without doubt. n rows all right are still what a model that errs on
-        # a share p of them shows with probability (1 − p)^n, so doubt as much as that (Clopper and Pearson 1934).
-        doubt = 1 - tail ** (1 / rows)
-        low, high = max(lowest, low - doubt), min(1.0, high + doubt)
-    return Interval(value, float(low), float(high))
-
-
-def _checked(answers: Sequence[str], **columns: Sequence) -> list[str]:
-    if not len(answers):
-        raise ValueError("no answers to score; pass at least one row")
-    for name, column in columns.items():
-        if len(column) != len(answers):
-            raise ValueError(f"{len(answers)} answers but {len(column)} {name}; pass one for each answer")
-    return [answer.strip() for answer in answers]
-
-
-def _echoes(answer: str, prompt: str) -> bool:
-    lines = [line.strip() for line in prompt.splitlines()]
-    return bool(re.search(r"^\s*###", answer, re.MULTILINE)) or any(
-        line in answer for line in lines if len(line.split()) >= 5
-    )
-
-
-def _mentions(text: str, phrase: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text) is not None
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=np.asarray(whole) != 0)
-
-
-def _first_of_all(sums: np.ndarray) -> np.ndarray:
-    return _ratio(sums[..., 0], sums.sum(axis=-1))
-
-
-def _f1(right: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
-    return _ratio(2 * right, 2 * right + wrong + missed)

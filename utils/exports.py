@@ -1,8 +1,8 @@
 """Records → the files and datasets that trainers and services take; each can be read back by `utils.records`.
 
 A `template` is anything with `render(record) -> (prompt, completion)`, such as those of `utils.templates`. No
-EOS is
-written anywhere: trainers append its id, and an EOS in a string would be one that data can spell, too.
+EOS
+is written anywhere: trainers append its id, and an EOS in a string would be one that data can spell, too.
 """
 
 import json
@@ -72,7 +72,9 @@ def _turns(record: Record, row: int) -> list[tuple[str, str]]:
     turns = [*asked, ("assistant", record.output)]
     for role, text in turns:
         if not text:
-            raise DataError(f"record {row} has an empty {role} message: drop it first, as apply_safe_fixes does")
+            is_bare = record.task == "document" and role == "user"
+            todo = "a document alone needs an instruction first" if is_bare else "drop it first (apply_safe_fixes)"
+            raise DataError(f"record {row} has an empty {role} message: {todo}")
     return turns
 
 

@@ -2,13 +2,25 @@
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from utils.conversion import Conversion, Record, Reject, checked, convert, group_of, require, text_of
+from utils.conversion import (
+    Conversion,
+    Record,
+    Reject,
+    checked,
+    convert,
+    group_of,
+    is_missing,
+    plain,
+    require,
+    text_of,
+)
 from utils.phrases import NO_PHRASES, format_phrases, parse_phrases
-from utils.readers import read_table
+from utils.readers import read_table, table_for
 from utils.tables import BadRow, Table
 
 EXTRACTION_INSTRUCTION = "Extract the people, organisations, places and things from the text."
@@ -38,7 +50,7 @@ def from_phrases(
     >>> from_phrases([{"text": "Anna went to school", "phrases": ["Anna", "school"]}]).records[0].output
     'Anna; school'
     """
-    table = read_table(source, header=not isinstance(text, int) and not isinstance(phrases, int))
+    table = table_for(source, text, phrases)
     require(table, text=text, phrases=phrases, group=group)
 
     def make(row: Mapping[Any, Any]) -> Record:
@@ -54,16 +66,16 @@ def from_spans(
     source: Any,
     *,
     text: str | int = "text",
-    spans: str = "spans",
+    spans: str | int = "spans",
     types: Sequence[str] | None = None,
     instruction: str = EXTRACTION_INSTRUCTION,
     group: str | int | None = None,
 ) -> Conversion:
     """Turn texts with character offsets into records.
 
-    spans: a column of lists (or JSON) of `{"start": 0, "end": 4}` with an optional "type" or "label" and an
-        optional "text" to check against, or of `[start, end, type]`. Ends are exclusive, offsets count
-        Unicode code points.
+    spans: a column of lists (or JSON) of `{"start": 0, "end": 4}` (doccano: "start_offset", "end_offset") with an
+        optional "type" or "label" and an optional "text" to check against, or of `[start, end, type]`. Ends
+        are exclusive, offsets count Unicode code points.
     types: keep only spans of these types.
 
     A phrase that occurs several times is listed once. Rejected rows: no text, offsets outside the text or on
@@ -76,7 +88,7 @@ def from_spans(
     >>> from_spans([row]).records[0].output
     'Anna'
     """
-    table = read_table(source)
+    table = table_for(source, text, spans)
     require(table, text=text, spans=spans, group=group)
 
     def make(row: Mapping[Any, Any]) -> Record:
@@ -89,18 +101,26 @@ def from_spans(
     return convert(table, make)
 
 
-def from_squad(source: Any, *, instruction: str = QUESTION_INSTRUCTION) -> Conversion:
+def from_squad(
+    source: Any,
+    *,
+    question: str = "question",
+    context: str = "context",
+    answers: str = "answers",
+    instruction: str = QUESTION_INSTRUCTION,
+) -> Conversion:
     """Turn questions about a context into records: input = context, output = the first answer, "none" without any.
 
-    source: SQuAD-like JSON (articles with paragraphs with `qas`), or rows with `question`, `context` and
-        `answers` (`{"text": [...]}`) as on the Hub. One question is one row; the article or context is the
-        record's group.
+    source: SQuAD-like JSON (articles with paragraphs with `qas`), or rows with these three columns as on the Hub.
+        One question is one row; the article or context is the record's group.
+    answers: a column of `{"text": [...]}`, of lists of texts or of `{"text": ...}`, or of one text each. No
+        answer, or an empty one, means that the context does not say.
     instruction: `{question}` in it becomes the question.
 
-    Rejected rows: no question, no context, an answer that is not in its context.
+    Rejected rows: no question, no context, no value for the answers (null), an answer that is not in its context.
 
     Raises:
-        DataError: neither of the two forms.
+        DataError: neither of the two forms, or a column that does not exist.
 
     >>> row = {"question": "Who went?", "context": "Anna went to school.", "answers": {"text": ["Anna"]}}
     >>> from_squad([row]).records[0].output
@@ -110,26 +130,30 @@ def from_squad(source: Any, *, instruction: str = QUESTION_INSTRUCTION) -> Conve
     if "paragraphs" in table.columns:
         rows = [question for article in table.rows() for question in _questions(article)]
         table = Table(table.name, ["question", "context", "answers", "title"], lambda: iter(rows))
-    require(table, question="question", context="context", answers="answers")
+        question, context, answers = "question", "context", "answers"
+    require(table, question=question, context=context, answers=answers)
 
     def make(row: Mapping[Any, Any]) -> Record:
-        question, context = _body(row, "question").strip(), _body(row, "context")
-        answers = row.get("answers")
-        answers = answers.get("text") if isinstance(answers, Mapping) else answers
-        if not isinstance(answers, list):
-            raise Reject(
-                "answers is missing" if answers is None else f"answers is a {type(answers).__name__}, not a list"
-            )
-        texts = [
-            checked(answer.get("text") if isinstance(answer, Mapping) else answer, "an answer") for answer in answers
-        ]
-        if texts and texts[0] not in context:
+        asked, body = _body(row, question).strip(), _body(row, context)
+        texts = _answers(row.get(answers), answers)
+        if texts and texts[0] not in body:
             raise Reject(f"the answer {texts[0][:40]!r} is not in its context")
-        group = text_of(row, "title", missing="") or context
+        group = text_of(row, "title", missing="") or body
         answer = texts[0] if texts else NO_PHRASES
-        return Record(instruction.replace("{question}", question), context, answer, "question", group)
+        return Record(instruction.replace("{question}", asked), body, answer, "question", group)
 
     return convert(table, make)
+
+
+def _answers(value: Any, column: str) -> list[str]:
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        value = _literal(value.strip()) or value
+    value = plain(value.get("text") if isinstance(value, Mapping) else value)
+    if is_missing(value):
+        raise Reject(f"{column} is missing (for no answer: an empty list)")
+    found = value if isinstance(value, list | tuple) else [value]
+    texts = [checked(answer.get("text") if isinstance(answer, Mapping) else answer, "an answer") for answer in found]
+    return [text for text in texts if text.strip()]
 
 
 def _body(row: Mapping[Any, Any], column: str | int) -> str:
@@ -140,31 +164,44 @@ def _body(row: Mapping[Any, Any], column: str | int) -> str:
 
 
 def as_list(value: Any, column: str | int, separator: str | None) -> list[Any]:
-    if value is None or (isinstance(value, float) and value != value):
+    """A list from a list, an array, or a text as described for `from_phrases`; else a `Reject`."""
+    value = plain(value)
+    if is_missing(value):
         raise Reject(f"{column} is missing (for nothing to find: an empty list)")
-    value = value.tolist() if hasattr(value, "tolist") else value  # numpy arrays, as pandas reads them from Parquet
     if isinstance(value, list | tuple):
         return list(value)
     if not isinstance(value, str):
-        raise Reject(f"{column} is a {type(value).__name__}, not a list")
+        raise Reject(f"{column} is of type {type(value).__name__}, not a list")
     if separator is not None:
         return value.split(separator)
-    for read in (json.loads, ast.literal_eval):  # what DataFrame.to_csv makes of a list is Python, not JSON
+    text = value.strip()
+    found = _literal(text)
+    if isinstance(found, str):
+        return [found]
+    # "3,000" without brackets is Python, too, and means no list
+    if isinstance(found, list | tuple) and (text[0] in "[(" or all(isinstance(item, str) for item in found)):
+        return list(found)
+    return parse_phrases(text)
+
+
+def _literal(text: str) -> Any:
+    """What the text means as JSON, or as the Python that `DataFrame.to_csv` makes of a list; None if neither."""
+    for read in (json.loads, ast.literal_eval):
         try:
-            found = read(value.strip())
+            found = read(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        if isinstance(found, list | tuple):
-            return list(found)
-        if isinstance(found, str):
-            return [found]
-    return parse_phrases(value.strip())
+        if read is ast.literal_eval and re.search(r"""['"]\s+['"]""", text):
+            raise Reject("strings without a comma between them (a printed numpy array?): save lists instead")
+        return found
+    return None
 
 
 def _cut(text: str, span: Any) -> tuple[int, str, str]:
     if isinstance(span, list | tuple) and len(span) in (2, 3):
         span = dict(zip(("start", "end", "type"), span, strict=False))
-    start, end = (span.get("start"), span.get("end")) if isinstance(span, Mapping) else (None, None)
+    is_span = isinstance(span, Mapping)
+    start, end = (span.get(name, span.get(f"{name}_offset")) if is_span else None for name in ("start", "end"))
     if not isinstance(start, Integral) or not isinstance(end, Integral):
         raise Reject(f"a span needs whole numbers start and end, not {str(span)[:60]}")
     phrase = text[start:end]
@@ -184,7 +221,8 @@ def _questions(article: Any) -> list[dict[str, Any] | BadRow]:
             {
                 "question": qa.get("question"),
                 "context": paragraph["context"],
-                "answers": qa.get("answers", []),
+                # a test file without answers is no file of unanswerable questions
+                "answers": qa.get("answers", [] if qa.get("is_impossible") else None),
                 "title": title,
             }
             for paragraph in article["paragraphs"]

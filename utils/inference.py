@@ -1,10 +1,9 @@
-"""Load an adapter with its templates, and let the model answer: in batches, one piece at a time, greedy or sampled.
+"""Let a model answer: in batches or piece by piece, greedy or sampled. Adapters are loaded by `utils.loading`.
 
 The prompt is the masked part of a training row, made by the same call (`tokens.encode_prompts`), and answers are cut
 off by token ids, never by characters. What this module does not do: judge answers (`utils.evaluation`), or serve.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from threading import Event, Thread
 import torch
 from peft import PeftModel
 from transformers import (
-    AutoTokenizer,
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -21,11 +19,13 @@ from transformers import (
     TextIteratorStreamer,
 )
 
-from utils.adapters import check_base, read_adapter
-from utils.models import find_device, load_base, quiet_peft
+from utils.decoding import decode, expanded
+from utils.loading import load_adapter, load_merged
 from utils.records import Record
 from utils.templates import PromptTemplate
 from utils.tokens import encode_prompts
+
+__all__ = ["Answer", "generate", "load_adapter", "load_merged", "stream"]
 
 
 @dataclass(frozen=True)
@@ -44,58 +44,6 @@ class Answer:
     answer_tokens: int
 
 
-def load_adapter(
-    folder: str | os.PathLike[str],
-    *,
-    base: str | os.PathLike[str] | None = None,
-    templates: Sequence[PromptTemplate] = (),
-) -> tuple[PeftModel, PreTrainedTokenizerBase, dict[str, PromptTemplate]]:
-    """Load what `save_adapter` wrote, on the base it was trained on and with the same quantisation.
-
-    The same steps as `AutoPeftModelForCausalLM.from_pretrained(folder)`, which takes the base from the path in the
-    file and, unless told otherwise, without quantisation: other weights than the adapter was trained with.
-
-    Args:
-        base: where the base is now, if it is not found where it was.
-        templates: templates that are going to be used; they have to be those of the training.
-
-    Returns:
-        The model in eval mode, its tokenizer (padding on the left, chat templates set), and the templates by name,
-        the default one first.
-
-    Raises:
-        AdapterError: an unfinished folder, another base or another template; the message names the difference.
-        ModelError: the base cannot be loaded.
-    """
-    provenance, base, saved = read_adapter(folder, base=base, templates=templates)
-    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
-    check_base(base, provenance["base"])
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-    return _attach(model, folder), tokenizer, saved
-
-
-def load_merged(
-    folder: str | os.PathLike[str], *, base: str | os.PathLike[str] | None = None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The adapter's model as a plain one of full precision, with the adapter merged into the weights.
-
-    The base is quantised first and then expanded, because the adapter was trained on the quantised weights: merged
-    into the original ones it gives other answers.
-    """
-    provenance, base, _ = read_adapter(folder, base=base)
-    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
-    check_base(base, provenance["base"])
-    if provenance["quantization"]:
-        model = model.dequantize(dtype=find_device().dtype)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-    return _attach(model, folder).merge_and_unload(), tokenizer
-
-
-def _attach(model: PreTrainedModel, folder: str | os.PathLike[str]) -> PeftModel:
-    with quiet_peft():
-        return PeftModel.from_pretrained(model, str(folder)).eval()
-
-
 def generate(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -111,7 +59,7 @@ def generate(
 ) -> list[Answer]:
     """Answer each record; only `instruction` and `input` (or whatever the template's prompt shows) are read.
 
-    Prompts of similar length share a batch, padded on the left; answers come back in the order of the records.
+    Prompts of similar length share a batch; answers come back in the order of the records (how: `utils.decoding`).
     Greedy answers do not depend on the batch. The base's own answers: `with model.disable_adapter(): generate(...)`.
 
     Args:
@@ -126,13 +74,11 @@ def generate(
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
     answers: dict[int, Answer] = {}
-    with _own_randomness(model, seed):
+    with _own_randomness(model, seed), expanded(model):
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            ids = {"input_ids": [prompts[row] for row in batch]}
-            padded = tokenizer.pad(ids, padding_side="left", return_tensors="pt")
-            whole = model.generate(**padded.to(model.device), generation_config=config)
-            for row, new in zip(batch, whole[:, padded["input_ids"].shape[1] :].tolist(), strict=True):
+            written = decode(model, tokenizer, [prompts[row] for row in batch], config)
+            for row, new in zip(batch, written, strict=True):
                 answers[row] = _answer(new, len(prompts[row]), config.eos_token_id, tokenizer)
     return [answers[row] for row in range(len(prompts))]
 

@@ -1,32 +1,38 @@
 """Ready-made instruction files, conversations and documents → records."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from utils.conversion import Conversion, Record, Reject, checked, convert, group_of, require, text_of
-from utils.readers import read_table
+from utils.conversion import Conversion, Record, Reject, checked, convert, group_of, plain, require, text_of
+from utils.readers import read_table, table_for
+from utils.tables import counted
 
 COLUMN_NAMES = {  # Alpaca's name first, then dolly's
     "instruction": ("instruction",),
     "input": ("input", "context"),
     "output": ("output", "response"),
 }
-ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant"}
+ROLES = {
+    **{"system": "system", "developer": "system", "user": "user", "human": "user"},
+    **{"assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant"},
+}
 
 
 def from_instructions(
     source: Any,
     *,
-    instruction: str | None = None,
-    input: str | None = None,
-    output: str | None = None,
-    group: str | None = None,
+    instruction: str | int | None = None,
+    input: str | int | None = None,
+    output: str | int | None = None,
+    group: str | int | None = None,
 ) -> Conversion:
     """Read an instruction dataset: Alpaca (`instruction`, `input`, `output`) or dolly (`…`, `context`,
     `response`).
 
-    Pass column names for any other file. Texts stay as they are; empty ones are for the linter to judge. A
-    file without an input column, or a null in it, gives records without input.
+    Pass column names (or positions, without a header line) for any other file. Texts stay as they are; empty
+    ones are for the linter to judge. A file without an input column, or a null in it, gives records without
+    input.
 
     Rejected rows: an instruction or output that is missing (null) or not text.
 
@@ -37,19 +43,23 @@ def from_instructions(
     >>> from_instructions([row]).records[0].output
     'Hello!'
     """
-    table = read_table(source)
+    table = table_for(source, instruction, input, output)
     given = {"instruction": instruction, "input": input, "output": output}
+    taken = set(given.values())  # watsonx calls "input" what is the instruction here
     names = {
-        part: name or next((known for known in COLUMN_NAMES[part] if known in table.columns), None)
+        part: name
+        if name is not None
+        else next((known for known in COLUMN_NAMES[part] if known in table.columns and known not in taken), None)
         for part, name in given.items()
     }
-    require(table, **{part: name or part for part, name in names.items() if name or part != "input"})
+    wanted = {part: part if name is None else name for part, name in names.items()}
+    require(table, **{part: name for part, name in wanted.items() if part != "input" or names["input"] is not None})
     require(table, group=group)
 
     def make(row: Mapping[str, Any]) -> Record:
         return Record(
             text_of(row, names["instruction"]),
-            text_of(row, names["input"], missing="") if names["input"] else "",
+            "" if names["input"] is None else text_of(row, names["input"], missing=""),
             text_of(row, names["output"]),
             "instruction",
             group_of(row, group),
@@ -86,12 +96,15 @@ def _from_turns(source: Any, column: str, argument: str, role: str, content: str
     require(table, **{argument: column})
 
     def make(row: Mapping[str, Any]) -> Record | tuple[Record, str]:
-        turns = row.get(column)
+        turns = _conversation(row.get(column))
         if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
             raise Reject(f"{column} is not a list of objects with {role!r} and {content!r}")
         roles = [ROLES.get(turn.get(role)) for turn in turns]
         if None in roles:
-            raise Reject(f"unknown role {turns[roles.index(None)].get(role)!r}: known are {', '.join(ROLES)}")
+            odd = turns[roles.index(None)]
+            if role not in odd:
+                raise Reject(f"a message without {role!r}, but with {', '.join(map(str, odd)) or 'nothing'}")
+            raise Reject(f"unknown role {odd[role]!r}: known are {', '.join(ROLES)}")
         if "assistant" not in roles:
             raise Reject("no answer of the assistant")
         end = roles.index("assistant")
@@ -103,12 +116,24 @@ def _from_turns(source: Any, column: str, argument: str, role: str, content: str
         else:
             raise Reject(f"before the first answer stand {', '.join(roles[:end]) or 'no messages'}, not (system,) user")
         left = len(turns) - end - 1
-        return (record, f"only the first exchange is used, {left} more messages are not") if left else record
+        return (record, f"only the first exchange is used, not {counted(left, 'more message')}") if left else record
 
     return convert(table, make)
 
 
-def from_documents(source: Any, *, text: str = "document", instruction: str | None = "instruction") -> Conversion:
+def _conversation(value: Any) -> Any:
+    """The list of messages, which a CSV can only hold as JSON."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return plain(value)
+
+
+def from_documents(
+    source: Any, *, text: str | int = "document", instruction: str | int | None = "instruction"
+) -> Conversion:
     """Turn documents into records for reverse instruction: output = the document, instruction = what could produce it.
 
     The record reads forward; the reverse template turns it round when it renders. A table without the default
@@ -123,7 +148,7 @@ def from_documents(source: Any, *, text: str = "document", instruction: str | No
     >>> from_documents(rows).records[0].instruction
     'Write to my boss.'
     """
-    table = read_table(source)
+    table = table_for(source, text, instruction)
     require(table, text=text)
     if instruction == "instruction" and instruction not in table.columns:
         instruction = None

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from peft import LoraConfig, get_peft_model
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 
 from utils.models import quiet_peft
 
@@ -22,6 +22,27 @@ GIB = 2**30
 NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
 # SFTTrainer scores so many positions and vocabulary entries at a time instead of building all logits at once.
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
+
+# Shapes as published in the models' config.json files; enough for an estimate, and nothing to download.
+MODELS: dict[str, PretrainedConfig] = {
+    "SmolLM2 135M": LlamaConfig(
+        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
+        num_key_value_heads=3, tie_word_embeddings=True,
+    ),
+    "Qwen2.5 0.5B": Qwen2Config(
+        vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+        num_key_value_heads=2, tie_word_embeddings=True,
+    ),
+    "SmolLM2 1.7B": LlamaConfig(
+        vocab_size=49152, hidden_size=2048, intermediate_size=8192, num_hidden_layers=24, num_attention_heads=32,
+        tie_word_embeddings=True,
+    ),
+    "Qwen3 4B": Qwen3Config(
+        vocab_size=151936, hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=True,
+    ),
+    "Llama 2 7B": LlamaConfig(),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

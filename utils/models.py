@@ -18,8 +18,10 @@ from bitsandbytes.functional import has_avx512bf16
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HFValidationError, RepositoryNotFoundError
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -102,6 +104,19 @@ def load_base(
     _check_tokenizer(name, model, tokenizer)
     protect_nf4(model)
     return model.eval(), tokenizer
+
+
+def load_config(name: str | os.PathLike[str] = BUNDLED) -> PretrainedConfig:
+    """A model's shape without its weights, for `memory.estimate` before anything large is loaded.
+
+    Raises:
+        ModelError: as `load_base`.
+    """
+    folder, local_only = _locate(name)
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=local_only)
+    except Exception as error:
+        raise ModelError(f"{name} has no readable config.json: {type(error).__name__}: {error}. {_WAY_ON}") from error
 
 
 @contextmanager

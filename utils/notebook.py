@@ -17,6 +17,8 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+from utils.colab import in_colab, install_missing
+
 RESULTS_MIME = "application/x-results+json"
 
 # Read by libraries when they are imported, so they must be there before. A value that the reader has set is kept.
@@ -40,11 +42,17 @@ def project_root() -> Path:
 def prepare() -> None:
     """Set up this Python process for a notebook; the setup cell calls it before anything heavy is imported.
 
-    Sets `ENVIRONMENT`; without a person in front (papermill, tests) it also switches off progress bars and library
-    chatter, which would be committed as debris. Figures become sharp on high-resolution screens.
+    In Colab it first installs the packages that the runtime lacks. Then it sets `ENVIRONMENT`; without a person in
+    front (papermill, tests) it also switches off progress bars and library chatter, which would be committed as
+    debris. Figures become sharp on high-resolution screens.
+
+    Raises:
+        ColabError: versions that do not fit together in a Colab runtime; the message says what to do.
 
     Warns (UserWarning) if torch was imported before and `OMP_WAIT_POLICY` was not set: it is too late by then.
     """
+    if in_colab():
+        install_missing(project_root())
     if "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         warnings.warn(
             "torch was imported before prepare(), so OMP_WAIT_POLICY has no effect and training may be slow. "
@@ -74,7 +82,7 @@ def has_front_end() -> bool:
     declines to (`allow_stdin`), so the answer needs no environment variable that someone could forget.
     """
     shell = _shell()
-    return "google.colab" in sys.modules or bool(shell and getattr(shell.kernel, "_allow_stdin", False))
+    return bool(shell and getattr(shell.kernel, "_allow_stdin", False))
 
 
 def record_results(**numbers: float) -> None:

@@ -3,22 +3,28 @@
 `RULES` documents each rule with its fix, `apply_safe_fixes` applies the fixes that need no judgement.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from utils.cleaning import Change, apply_safe_fixes, drop_reason
 from utils.conversion import Record, excerpt
 from utils.phrases import NO_PHRASES, parse_phrases
-from utils.rules import IN_TEXT, INVISIBLE, MEDIA, REFUSAL, RULES, RUN_ON, URL, Rule, is_placeholder
+from utils.rules import DECLINE, IN_TEXT, INVISIBLE, MEDIA, REFUSAL, RULES, RUN_ON, URL, Rule, is_placeholder
 from utils.splits import label_sets, own_texts
+from utils.tables import counted
 
 __all__ = ["RULES", "Change", "Finding", "Rule", "apply_safe_fixes", "lint", "summary"]
 
 MAX_CHARACTERS = 2000
 MIN_LABEL_ROWS = 10
 MAX_IMBALANCE = 10
+MAX_SHARE = 0.8  # of one label: a model that always gives it looks good already
+OUTLIER = 10  # times the median length; only where there are MANY records
+MANY = 20
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -43,6 +49,7 @@ def lint(records: Sequence[Record], *, test: Sequence[Record] = ()) -> list[Find
     """
     labels = label_sets(records)
     found = [finding for row, record in enumerate(records) for finding in _lint_record(row, record)]
+    found += _lint_lengths(records)
     found += _lint_repeats(records, labels.keys())
     found += _lint_similar(records, test)
     for instruction, counts in labels.items():
@@ -111,19 +118,27 @@ def _lint_record(row: int, record: Record) -> Iterator[Finding]:
         )
     if match := RUN_ON.search(output):
         yield _finding("run_on_output", row, f"{match.group()!r} in the output", _around(output, match.start()))
-    if match := REFUSAL.search(output):
+    is_free = record.task in ("", "instruction")
+    if match := REFUSAL.search(output) or (is_free and DECLINE.match(output)):
         yield _finding("refusal", row, f"{match.group()!r} in the output", _around(output, match.start()))
     if record.task not in ("classification", "extraction"):  # there the text is only to be judged or searched
         if match := URL.search(body):
             yield _finding("url", row, "a link in the input", _around(body, match.start()))
         if match := MEDIA.search(instruction):
             yield _finding("media", row, f"{match.group()!r} in the instruction", instruction)
-    if (size := len(instruction) + len(body) + len(output)) > MAX_CHARACTERS:
-        yield _finding("too_long", row, f"{size:,} characters", instruction or body)
     targets = parse_phrases(output) if record.task == "extraction" else [output] if record.task == "question" else []
     for phrase in targets:
         if phrase not in body and not (record.task == "question" and phrase == NO_PHRASES):
             yield _finding("phrase_not_in_text", row, f"{phrase[:60]!r} is not in the text", body)
+
+
+def _lint_lengths(records: Sequence[Record]) -> Iterator[Finding]:
+    sizes = [len(record.instruction) + len(record.input) + len(record.output) for record in records]
+    usual = median(sizes) if len(sizes) >= MANY else MAX_CHARACTERS
+    for row, (record, size) in enumerate(zip(records, sizes, strict=True)):
+        if size > min(MAX_CHARACTERS, OUTLIER * usual):
+            message = f"{size:,} characters" + (f", the median is {usual:,.0f}" if len(sizes) >= MANY else "")
+            yield _finding("too_long", row, message, record.input or record.instruction or record.output)
 
 
 def _lint_repeats(records: Sequence[Record], label_tasks: Sequence[str]) -> Iterator[Finding]:
@@ -140,32 +155,37 @@ def _lint_repeats(records: Sequence[Record], label_tasks: Sequence[str]) -> Iter
 
 
 def _lint_similar(records: Sequence[Record], test: Sequence[Record]) -> Iterator[Finding]:
-    from utils.similarity import near_duplicates  # needs numpy, which nothing else here does
+    from utils.similarity import clusters, near_duplicates  # needs numpy, which nothing else here does
 
     together = [*records, *test]
     texts = own_texts(together)
-    leaking: set[int] = set()
-    for i, j, similarity in near_duplicates(texts):
+    pairs = near_duplicates(texts)
+    for i, j, similarity in pairs:
         a, b = together[i], together[j]
-        if i < len(records) <= j:
-            if i not in leaking:
-                leaking.add(i)
-                yield _finding("leakage", i, f"like test row {j - len(records)} (Jaccard {similarity:.2f})", texts[i])
-        elif j < len(records) and (a.instruction.strip(), a.input.strip()) != (
-            b.instruction.strip(),
-            b.input.strip(),
-        ):
+        prompts = [(record.instruction.strip(), record.input.strip()) for record in (a, b)]
+        if j < len(records) and prompts[0] != prompts[1]:  # equal prompts are a duplicate or a conflict
             yield _finding("near_duplicate", j, f"like row {i} (Jaccard {similarity:.2f})", texts[j])
+    # Not all pairs of a cluster are listed: whatever is in a cluster with a test row leaks, as `split` has it.
+    leaders = clusters(len(together), [(i, j) for i, j, _ in pairs])
+    first_test_row: dict[int, int] = {}
+    for j in range(len(records), len(together)):
+        first_test_row.setdefault(leaders[j], j - len(records))
+    for i, leader in enumerate(leaders[: len(records)]):
+        if leader in first_test_row:
+            yield _finding("leakage", i, f"like test row {first_test_row[leader]}", texts[i])
 
 
 def _lint_labels(instruction: str, counts: Counter[str]) -> Iterator[Finding]:
     (most, high), (least, low) = counts.most_common()[0], counts.most_common()[-1]
-    if high > MAX_IMBALANCE * low:
-        yield _finding("label_imbalance", None, f"{high:,} rows of {most!r}, {low:,} of {least!r}", instruction)
+    if len(counts) == 1:
+        yield _finding("label_imbalance", None, f"{most!r} is the only label", instruction)
+    elif high > MAX_IMBALANCE * low or high > MAX_SHARE * counts.total():
+        message = f"{counted(high, 'row')} of {most!r}, {low:,} of {least!r}"
+        yield _finding("label_imbalance", None, message, instruction)
     spelt: dict[str, str] = {}
     for label, count in counts.items():
         if count < MIN_LABEL_ROWS:
-            yield _finding("rare_label", None, f"{count} rows of {label!r}", instruction)
-        key = "".join(character for character in label.casefold() if character.isalnum()) or label
+            yield _finding("rare_label", None, f"{counted(count, 'row')} of {label!r}", instruction)
+        key = re.sub(r"[\s_./-]+", "", label.casefold()) or label
         if (other := spelt.setdefault(key, label)) != label:
             yield _finding("label_variant", None, f"{label!r} and {other!r}", instruction)

@@ -4,7 +4,6 @@ Delimited text goes to `utils.delimited`, Parquet to pyarrow, datasets and Hub n
 not interpreted: "NA" and "007" stay text. What this module does not do: guess an encoding.
 """
 
-import gzip
 import io
 import json
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.delimited import read_delimited
-from utils.tables import BadRow, DataError, Table, read_text
+from utils.tables import BadRow, DataError, Table, no_file, read_bytes, read_text, shown
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -51,8 +50,8 @@ def read_table(
         return _from_dataset(source, "the dataset")
     if not isinstance(source, str | os.PathLike):
         raise DataError(
-            f"cannot read a {type(source).__name__}: pass a path, a Hub name, a datasets.Dataset or a list "
-            "of dicts (from a pandas DataFrame: frame.to_dict('records'))"
+            f"cannot read a source of type {type(source).__name__}: pass a path, a Hub name, a datasets.Dataset or a "
+            "list of dicts (from a pandas DataFrame: frame.to_dict('records'))"
         )
     path = Path(source)
     if path.is_dir() and (path / "state.json").exists():
@@ -70,14 +69,17 @@ def read_table(
         return read_delimited(path, header=header, sep=sep, quoted=quoted, encoding=encoding)
     if isinstance(source, str) and HUB_NAME.fullmatch(source) and not path.suffix[1:].isalpha():
         return _from_hub(source)
-    what = "is a folder" if path.is_dir() else "does not exist"
-    there = sorted(p.name for p in path.parent.glob("[!.]*") if p.is_file())[:8] if path.parent.is_dir() else []
-    raise DataError(f"{source} {what}; pass a file" + (f" (beside it: {', '.join(there)})" if there else ""))
+    raise DataError(f"{shown(path)} {no_file(path)}")
+
+
+def table_for(source: Any, *columns: str | int | None) -> Table:
+    """`read_table(source)`; columns given by position mean that a text file has no header line."""
+    return read_table(source, header=not any(isinstance(column, int) for column in columns))
 
 
 def _from_list(rows: list[Any], name: str, classes: Mapping[str, list[str]] | None = None) -> Table:
     bad = {
-        i: BadRow(f"a {type(row).__name__}, not an object with named fields", str(row))
+        i: BadRow(f"of type {type(row).__name__}, not an object with named fields", str(row))
         for i, row in enumerate(rows)
         if not isinstance(row, Mapping | BadRow)
     }
@@ -117,7 +119,7 @@ def _from_parquet(path: Path) -> Table:
     import pyarrow
     import pyarrow.parquet
 
-    source = io.BytesIO(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path
+    source = io.BytesIO(read_bytes(path)) if path.suffix == ".gz" else path
     try:
         schema = pyarrow.parquet.read_schema(source)
     except pyarrow.ArrowException as error:
@@ -141,7 +143,7 @@ def _from_json(path: Path, *, lines: bool, encoding: str) -> Table:
     if not lines:
         try:
             whole = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
             lines, problem = True, f"not valid JSON: {error}"  # many a .json file holds one object per line
         else:
             # SQuAD and others wrap their rows once: {"version": ..., "data": [...]}
@@ -153,15 +155,18 @@ def _from_json(path: Path, *, lines: bool, encoding: str) -> Table:
     if lines:
         # split("\n"), never splitlines(): U+2028 and its like are allowed inside a JSON string
         rows = [_json_line(line) for line in text.split("\n") if line.strip()]
-        if rows and all(isinstance(row, BadRow) for row in rows):
-            raise DataError(f"{path.name}: {problem or rows[0].reason}")
     if not rows:
         raise DataError(f"{path.name} holds no rows")
+    if not any(isinstance(row, Mapping) for row in rows):
+        what = getattr(
+            rows[0], "reason", f"its rows are of type {type(rows[0]).__name__}, not objects with named fields"
+        )
+        raise DataError(f"{path.name}: {problem or what}")
     return _from_list(rows, path.name)
 
 
 def _json_line(line: str) -> Any:
     try:
         return json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         return BadRow(f"not valid JSON: {error}", line)

@@ -1,14 +1,24 @@
-"""Write the part of README.md that comes from recorded results: `python -m utils.readme`, the end of `make notebooks`.
+"""Write the parts of README.md that come from elsewhere: `python -m utils.readme`, the end of `make notebooks`.
 
-What this module does not do: run notebooks. It reads what the committed ones have recorded.
+The scores are what notebook 04 recorded, the table of notebooks is what their first cells say, and the picture shows
+`FLOW`. What this module does not do: run notebooks. It reads the committed ones.
 """
 
+import re
 import sys
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
-from utils.notebook import project_root, read_results
+import nbformat
 
-BEGIN, END = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
+from utils.notebook import project_root, read_results
+from utils.run_notebooks import find_notebooks
+from utils.setup_cell import address_in, badge
+
+RESULTS = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
+NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
+PICTURE = Path(".github") / "flow.svg"
 ROWS = {  # what a reader of the table sees: the recorded name, without base_ or tuned_
     "Hotel reviews: the right label": "label_accuracy",
     "Names and places: F1 of exact phrases": "span_f1",
@@ -17,6 +27,50 @@ ROWS = {  # what a reader of the table sees: the recorded name, without base_ or
     "Short questions: right to the letter": "instructions_exact",
     "Answers that stop by themselves": "stop_rate",
 }
+GOALS = {  # after it you can …
+    "01": "bring rows, phrases, documents and instruction files into one form, and see what is wrong with them",
+    "02": "render a record in two directions, and point at the token where the prompt ends and the answer begins",
+    "03": "train adapters on a 4-bit model with `SFTTrainer`, with the loss where you want it",
+    "04": "ask with the template of the training, cut the answer cleanly, and score base beside tuned",
+    "05": "say what a score is worth, and what a wrong template costs",
+    "07": "go from a file of your own to an adapter and a report, in a notebook or as a job",
+}
+FLOW = [  # a step of the way, and two lines about it
+    ("data", "labels, phrases,", "documents, chats"),
+    ("records", "instruction,", "input, output"),
+    ("prompts", "Alpaca, reverse", "instruction"),
+    ("trainer", "4-bit base + LoRA,", "loss on answers"),
+    ("adapter", "with its template", "and tokenizer"),
+    ("inference", "the same prompt,", "without answer"),
+]
+STYLE = """
+  text { font: 13px system-ui, sans-serif; fill: #24292f; text-anchor: middle }
+  .step { font-weight: 700; font-size: 15px }
+  rect { fill: #f6f8fa; stroke: #57606a } .own { fill: #dafbe1; stroke: #1a7f37 }
+  path { fill: none; stroke: #57606a; stroke-width: 1.5 } .same { stroke: #1a7f37; stroke-dasharray: 5 4 }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3 } rect { fill: #21262d; stroke: #8b949e } .own { fill: #12351f; stroke: #3fb950 }
+    path { stroke: #8b949e } .same { stroke: #3fb950 }
+  }"""
+
+
+def flow_svg(flow: Sequence[tuple[str, str, str]] = FLOW) -> str:
+    """The steps as boxes in a row, and the prompts once more at the end: the same template. Fits light and dark."""
+    width, gap, height, body = 132, 24, 72, ""
+    for at, (step, first, second) in enumerate(flow):
+        left = 8 + at * (width + gap)
+        own = ' class="own"' if step in ("prompts", "inference") else ""
+        body += f'<rect{own} x="{left}" y="8" width="{width}" height="{height}" rx="8"/>\n'
+        for line, (y, look) in {step: (32, ' class="step"'), first: (52, ""), second: (69, "")}.items():
+            body += f'<text{look} x="{left + width / 2:g}" y="{y}">{escape(line)}</text>\n'
+        if at:
+            body += f'<path d="M{left - gap + 3} 44h{gap - 8}m-6 -5l6 5l-6 5"/>\n'
+    start, end = (8 + at * (width + gap) + width / 2 for at in (2, len(flow) - 1))
+    body += f'<path class="same" d="M{start:g} 84v24H{end:g}v-22m-5 6l5 -6l5 6"/>\n'
+    body += f'<text x="{(start + end) / 2:g}" y="126">one template, made by the same call</text>\n'
+    title = ", ".join(step for step, *_ in flow)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {16 + len(flow) * (width + gap) - gap} 136">'
+    return f"{head}\n<title>{title}</title>\n<style>{STYLE}\n</style>\n{body}</svg>\n"
 
 
 def results_table(notebook: Path) -> str:
@@ -32,22 +86,52 @@ def results_table(notebook: Path) -> str:
     return "\n".join(lines)
 
 
-def with_results(readme: str, table: str) -> str:
-    """`readme` with `table` between its two markers.
+def notebook_table(paths: Sequence[Path]) -> str:
+    """A Markdown table of the notebooks: title, goal, time and need of a GPU as their first cells say, badge.
+
+    Raises:
+        ValueError: a notebook whose first cell says no time, or for which `GOALS` has nothing.
+    """
+    lines = ["| notebook | after it you can | time | GPU | |", "|---|---|---|---|---|"]
+    for path in paths:
+        cells = nbformat.read(path, as_version=4).cells
+        first, number = cells[0].source, path.name[:2]
+        title = re.match(r"# (.+)", first)
+        time = re.search(r"\*\*Time\*\*: (.+?)\.?$", first, re.MULTILINE)
+        if not (title and time and number in GOALS):
+            raise ValueError(f"{path.name} needs a title, a line **Time**: … and a goal in utils/readme.py")
+        [setup] = [cell.source for cell in cells if "setup" in cell.metadata.get("tags", [])]
+        gpu = "no" if "No GPU" in first else "yes"
+        link = f"[{title[1]}](notebooks/{path.name})"
+        lines.append(f"| {link} | {GOALS[number]} | {time[1]} | {gpu} | {badge(*address_in(setup), path.name)} |")
+    return "\n".join(lines)
+
+
+def with_part(readme: str, markers: tuple[str, str], part: str) -> str:
+    """`readme` with `part` between its two markers.
 
     Raises:
         ValueError: a marker is missing.
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = readme.partition(markers[0])
+    _, end, after = rest.partition(markers[1])
     if not (begin and end):
-        raise ValueError(f"README.md has lost a marker: {BEGIN if not begin else END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+        raise ValueError(f"README.md has lost a marker: {markers[0] if not begin else markers[1]}")
+    return f"{before}{begin}\n{part}\n{end}{after}"
+
+
+def written(readme: str) -> str:
+    """README.md's text with both tables as the committed notebooks have it."""
+    [inference] = find_notebooks(["04"])
+    readme = with_part(readme, RESULTS, results_table(inference))
+    return with_part(readme, NOTEBOOKS, notebook_table(find_notebooks()))
 
 
 def main() -> int:
-    path, notebook = project_root() / "README.md", project_root() / "notebooks" / "04_templated_inference.ipynb"
-    path.write_text(with_results(path.read_text(encoding="utf-8"), results_table(notebook)), encoding="utf-8")
+    """The command; returns its exit status."""
+    path = project_root() / "README.md"
+    path.write_text(written(path.read_text(encoding="utf-8")), encoding="utf-8")
+    (project_root() / PICTURE).write_text(flow_svg(), encoding="utf-8")
     return 0
 
 

@@ -2,7 +2,7 @@
 
     >>> from utils.records import from_labels
     >>> from_labels([{"Label": "Complaint", "Text": "Dirty room"}], text="Text", label="Label").summary()
-    '1 rows in, 1 records, 0 rejected'
+    '1 row in, 1 record, 0 rejected'
 
 Standard library only at import; pyarrow, datasets and numpy are imported when a call needs them.
 """
@@ -26,7 +26,7 @@ from utils.instructions import from_documents, from_instructions, from_messages,
 from utils.phrases import NO_PHRASES, format_phrases, parse_phrases
 from utils.readers import read_table
 from utils.splits import split
-from utils.tables import DataError, read_text
+from utils.tables import DataError, read_text, shown
 from utils.tagged import from_tagged
 
 __all__ = [
@@ -79,7 +79,7 @@ def load_records(path: str | os.PathLike[str]) -> list[Record]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path} does not exist; records are written by save_records, in notebook 01")
+        raise DataError(f"{shown(path)} does not exist; records are written by save_records, in notebook 01")
     records = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():

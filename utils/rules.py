@@ -30,14 +30,13 @@ RULES: dict[str, Rule] = {
         "warning", "same instruction, input and output as an earlier row", "keep the first", safe=True),
     "conflict": Rule(
         "error", "same instruction and input as an earlier row, another output (info for free text)",
-
         "decide which is right, or drop all of them; of free answers several may be right"),
     "near_duplicate": Rule(
         "warning", "nearly the text of an earlier row (three-word shingles, Jaccard ≥ 0.8)",
         "keep one; split() at least keeps them on one side"),
     "leakage": Rule("error", "nearly the text of a test row", "drop the row here, or divide with split()"),
     "label_imbalance": Rule(
-        "warning", "the most frequent label has over 10 times the rows of the rarest",
+        "warning", "the most frequent label has over 10 times the rows of the rarest, or over 80 % of all",
         "collect more, or report scores per label (macro F1)"),
     "rare_label": Rule("warning", "a label with fewer than 10 rows", "collect more, merge it, or drop it"),
     "label_variant": Rule(
@@ -77,32 +76,56 @@ RULES: dict[str, Rule] = {
         "info", "an HTML entity such as '&amp;'", "html.unescape(text), unless it is about HTML"),
     "html_tag": Rule(
         "info", "an HTML tag such as '<br />'", "replace it by a newline, unless it is about HTML"),
-    "too_long": Rule("info", "more than 2,000 characters in all", "check it against max_length in tokens"),
+    "broken_encoding": Rule(
+        "warning", "traces of a wrong encoding, such as 'Ã©' for 'é' or U+FFFD",
+        "read the file again: read_table(path, encoding=…)"),
+    "too_long": Rule(
+        "info", "more than 2,000 characters in all, or over 10 times the median",
+        "check it against max_length in tokens"),
 }
 # fmt: on
 
 # Searched in instruction, input and output.
 IN_TEXT = {
-    "section_marker": re.compile(r"#{2,} ?(?:instruction|input|context|response|output)\b ?:", re.IGNORECASE),
+    "broken_encoding": re.compile(
+        "\ufffd|Ã[\u0080-\u00bf\u0152-\u2122]|Â[\u00a0-\u00bf]|â€[\u0080-\u00bf\u0152-\u2122]"
+    ),
+    "section_marker": re.compile(
+        r"#{2,} ?(?:instruction|input|context|response|output)\b ?:|(?<!#)### ?(?:human|user|assistant|system) ?:"
+        r"|\bbelow is an instruction that describes a task\b",
+        re.IGNORECASE,
+    ),
     "special_token": re.compile(
-        r"<\|[^|<>\s]{1,40}\|>|</?s>|<(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn)>|\[/?INST\]|<</?SYS>>"
-        r"|\[(?:PAD|CLS|SEP|MASK|UNK)\]"
+        r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn)>|\[/?INST\]|<</?SYS>>"
+        r"|\[(?:PAD|CLS|SEP|MASK|UNK|BOS|EOS)\]"
     ),
     "control_character": re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"),
     "html_entity": re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z\d]{1,30});"),
     "html_tag": re.compile(
-        r"</?(?:a|b|i|u|p|br|hr|em|li|ul|ol|td|tr|th|h[1-6]|div|img|span|strong|table|body|html|head|script)"
-        r"(?:\s[^<>]*|/)?>",
+        r"</?(?:a|b|i|u|p|br|hr|em|li|ul|ol|td|tr|th|h[1-6]|div|img|pre|sub|sup|code|span|font|small|style|strong"
+        r"|center|iframe|blockquote|table|body|html|head|script)"
+        r"(?:\s[^<>=]+=[^<>]*|\s*/?)>",
         re.IGNORECASE,
     ),
 }
-# Zero-width joiners are not here: emoji, Persian and Hindi need them.
-INVISIBLE = re.compile("[\u00a0\u00ad\u200b\u2007\u2028\u2029\u202f\u2060\ufeff]")
+# Zero-width joiners and direction marks count only among Latin letters: emoji, Persian, Hindi and Hebrew need them.
+INVISIBLE = re.compile(
+    "[\u00a0\u00ad\u200b\u2007\u2028\u2029\u202f\u2060\ufeff]|(?<![^\x00-\u024f\u2000-\u206f])[\u200c-\u200f](?![^\x00-\u024f\u2000-\u206f])"
+)
 
 RUN_ON = re.compile(r"\bInstruction ?\d*:")
+_AI = r"(?:ai|artificial intelligence)"
+_IS_THE_MODEL = r"(?: (?:model|assistant|chatbot|system))?(?=[,.;!]| (?:i|and|so|that|developed|trained|created)\b)"
 REFUSAL = re.compile(
-    r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b"
-    r"|^(?:i'm|i am) (?:sorry|unable|not able|afraid)\b.{0,40}\b(?:can't|cannot|can not|unable|not able)\b",
+    rf"\bas an {_AI}{_IS_THE_MODEL}|\bi(?:['’]m| am) (?:just |only )?an {_AI}{_IS_THE_MODEL}"
+    rf"|\b(?:as|i am|i['’]m) (?:just |only )?an? (?:{_AI} |large )?language model\b",
+    re.IGNORECASE,
+)
+# How a model declines; searched only in free answers, since a letter may decline in the same words.
+_CANNOT = r"\bi(?:['’]m| am)? (?:can['’]?t|cannot|can not|unable to|not able to)\b"
+DECLINE = re.compile(
+    rf"(?:unfortunately|i apologi[sz]e|(?:(?:i['’]m|i am) )?(?:very |so )?(?:sorry|afraid))\b[^.!?]{{0,40}}{_CANNOT}"
+    rf"|{_CANNOT} (?:help|assist|fulfill?|comply|provide|answer|access|generate|create|complete|browse|view|perform)\b",
     re.IGNORECASE,
 )
 URL = re.compile(r"https?://\S|\bwww\.\w", re.IGNORECASE)
@@ -112,8 +135,11 @@ MEDIA = re.compile(
     re.IGNORECASE,
 )
 
-_NOTHING = "no input|noinput|no context|no input needed|no input required|n/a|na|not applicable|no output|nooutput"
-_PLACEHOLDERS = frozenset(f"{_NOTHING}|no negative|no positive|no text|no content".split("|"))
+_WHAT = ("input", "output", "context", "text", "content")
+_PLACEHOLDERS = frozenset(
+    ["n/a", "n.a", "na", "#n/a", "not applicable", "not available", "no negative", "no positive", "noinput", "nooutput"]
+    + [f"no {what}{end}" for what in _WHAT for end in ("", " needed", " required", " provided", " given", " necessary")]
+)
 _INPUT_ONLY = frozenset(["none", "null", "nan", "nil", "empty", "input", "-", "--", "…", "..."])
 
 

@@ -1,6 +1,7 @@
 """Run the notebooks from the command line, and keep the committed ones clean.
 
     python -m utils.run_notebooks                     every notebook, in order, executed into outputs/
+    python -m utils.run_notebooks 0 solutions         every notebook, then the solutions of the exercises
     python -m utils.run_notebooks 03 -p seed 7        one of them, with another value in its parameters cell
     python -m utils.run_notebooks --in-place          execute the committed notebooks themselves and clean them
     python -m utils.run_notebooks --in-place --only-clean    clean without executing
@@ -32,17 +33,23 @@ class NotebookFailed(RuntimeError):
 
 
 def find_notebooks(wanted: Sequence[str] = ()) -> list[Path]:
-    """The numbered notebooks in order; `wanted` picks some of them by the start of their names ("03").
+    """The numbered notebooks in order; `wanted` picks some of them, or of the solutions, by how their names start.
+
+    Examples: `["03"]`, `["solutions/03"]`, `["0", "solutions"]` for all there are.
 
     Raises:
         ValueError: a wanted name that no notebook starts with.
     """
-    every = sorted((project_root() / "notebooks").glob("0*.ipynb"))
-    picked = [path for path in every if not wanted or any(path.name.startswith(Path(w).name) for w in wanted)]
-    for name in wanted:
-        if not any(path.name.startswith(Path(name).name) for path in picked):
-            raise ValueError(f"no notebook starts with {name!r}; there are {', '.join(path.stem for path in every)}")
-    return picked
+    folder = project_root() / "notebooks"
+    every = {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("0*.ipynb"))}
+    if not wanted:
+        return list(every.values())
+    every |= {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("solutions/0*.ipynb"))}
+    starts = [name.removeprefix("notebooks/") for name in wanted]
+    for start in starts:
+        if not any(name.startswith(start) for name in every):
+            raise ValueError(f"no notebook starts with {start!r}; there are {', '.join(every)}")
+    return [path for name, path in every.items() if name.startswith(tuple(starts))]
 
 
 def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
@@ -125,7 +132,7 @@ def _parse_parameter(name: str, text: str) -> tuple[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m utils.run_notebooks", description=__doc__.splitlines()[0])
-    parser.add_argument("notebooks", nargs="*", help="which ones, by the start of the name (default: all)")
+    parser.add_argument("notebooks", nargs="*", help="which ones, by the start of the name (default: 01, 02, …)")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     parser.add_argument("--in-place", action="store_true", help="write back, cleaned, instead of into outputs/")
     parser.add_argument("--only-clean", action="store_true", help="with --in-place: do not execute")
@@ -157,8 +164,9 @@ def _run_one(path: Path, parameters: Mapping[str, Any], *, in_place: bool, execu
     results, source = {}, path
     if execute:
         print(f"{path.stem:<40} ", end="", flush=True)
-        source, started = project_root() / "outputs" / path.name, time.perf_counter()
-        results = run_notebook(path, source, parameters=parameters, cwd=project_root() / "notebooks")
+        source = project_root() / "outputs" / path.relative_to(project_root() / "notebooks")
+        started = time.perf_counter()
+        results = run_notebook(path, source, parameters=parameters, cwd=path.parent)
         print(f"{time.perf_counter() - started:6.1f} s", flush=True)
     if in_place:
         nbformat.write(clean(nbformat.read(source, as_version=4)), path)

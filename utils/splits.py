@@ -1,11 +1,12 @@
 """What the records of a dataset share, and a split that does not leak: labels, own texts, train and test."""
 
 import random
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from utils.conversion import Record
-from utils.tables import DataError
+from utils.tables import DataError, counted
 
 SHARED = 20  # an instruction that this many records share describes their task, not one of them
 
@@ -61,12 +62,14 @@ def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 
     """Divide records into (train, test): seeded, stratified by label, and leak-free.
 
     Near-duplicates (see `utils.similarity`), records with the same text under other instructions, and records
-    of one group stay together on one side; each label, and the rest as a whole, is divided in the same
-    proportion. Both parts keep the order of the records. A label that forms a single cluster stays in train.
+    of one group stay together on one side; each label, and each unlabelled task, is divided in the same
+    proportion as nearly as that allows. Both parts keep the order of the records. A label that forms a single
+    cluster stays in train.
 
     Raises:
-        DataError: a fraction that is not between 0 and 1, or records that are too few or too closely tied: where many
-            groups share short texts ("nothing"), all of them become one cluster.
+        DataError: a fraction that is not between 0 and 1, or records that are too few or so closely tied that not
+            a tenth of the test records are left: where many groups share short texts ("nothing"), all of them
+            become one cluster. A warning says it where the test part is smaller than asked, but not so much.
 
     >>> train, test = split([Record("Say it", str(i), "x") for i in range(10)], test_fraction=0.2, seed=1)
     >>> len(train), len(test)
@@ -87,31 +90,55 @@ def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 
         members[leader].append(i)
 
     labelled = label_sets(records)
-    strata: defaultdict[tuple[str, ...], list[list[int]]] = defaultdict(list)
-    for cluster in members.values():
-        record = records[cluster[0]]
-        is_labelled = record.instruction in labelled
-        strata[(record.instruction, record.output) if is_labelled else (record.task,)].append(cluster)
-
-    generator = random.Random(seed)
-    test: set[int] = set()
-    owed = 0.0
-    for name in sorted(strata):
-        parts = strata[name]
-        generator.shuffle(parts)
-        # What rounding left over goes to the next stratum, so that the whole has the right size. Not more
-        # than that: what a large cluster could not take must not be taken from another label.
-        owed = max(-0.5, min(0.5, owed)) + test_fraction * sum(map(len, parts))
-        for cluster in parts[1:]:  # one cluster always stays in train
-            if len(cluster) <= owed + 0.5:
-                test.update(cluster)
-                owed -= len(cluster)
-    if len(test) < max(1, test_fraction * len(records) / 10):
+    kinds = [(r.instruction, r.output) if r.instruction in labelled else (r.task,) for r in records]
+    parts = list(members.values())
+    random.Random(seed).shuffle(parts)
+    test = {i for part in _choose(parts, kinds, test_fraction) for i in part}
+    asked = test_fraction * len(records)
+    if len(test) < max(1, 0.8 * asked - 1):
         largest = max(map(len, members.values()), default=0)
-        raise DataError(
-            f"near-duplicates and groups tie {len(records):,} records into {len(members):,} clusters, the largest of "
-            f"{largest:,}, which leaves {len(test):,} test records where {test_fraction:.0%} were asked for: drop "
-            "duplicates and very short texts first (apply_safe_fixes), leave out the group, or pass more records"
+        why = (
+            f"near-duplicates and groups tie {counted(len(records), 'record')} into {counted(len(members), 'cluster')}"
+            f", the largest of {largest:,}, which leaves {counted(len(test), 'test record')} instead of {asked:,.0f}: "
+            "drop duplicates and very short texts first (apply_safe_fixes), leave out the group, or pass more records"
         )
+        if len(test) < max(1, asked / 10):
+            raise DataError(why)
+        warnings.warn(why, stacklevel=2)
     train = [record for i, record in enumerate(records) if i not in test]
     return train, [records[i] for i in sorted(test)]
+
+
+def _choose(parts: Sequence[list[int]], kinds: Sequence[tuple[str, ...]], fraction: float) -> list[list[int]]:
+    """Parts for the test side, in the order given, until it holds `fraction` of every kind of record.
+
+    First those that fit entirely. What rounding leaves over, or parts of several kinds that fit none exactly,
+    are filled up then, up to the right size of the whole. Of every kind something stays in train.
+    """
+    left = Counter(kinds)
+    owed = {kind: fraction * count for kind, count in left.items()}
+    chosen: list[list[int]] = []
+
+    def fits(counts: Counter[tuple[str, ...]], exactly: bool) -> bool:
+        if any(count >= left[kind] for kind, count in counts.items()):
+            return False
+        if exactly:
+            return all(count <= owed[kind] + 1e-9 for kind, count in counts.items())
+        is_rounding = all(count < owed[kind] + 1 for kind, count in counts.items())
+        # the sum of (owed - count)² would be less than that of owed²
+        is_nearer = sum(count * (count - 2 * owed[kind]) for kind, count in counts.items()) < 0
+        return counts.total() <= sum(owed.values()) + 0.5 and (is_rounding or is_nearer)
+
+    waiting = [(part, Counter(kinds[i] for i in part)) for part in parts]
+    for exactly in (True, False):
+        skipped = []
+        for part, counts in waiting:
+            if fits(counts, exactly):
+                chosen.append(part)
+                left.subtract(counts)
+                for kind, count in counts.items():
+                    owed[kind] -= count
+            else:
+                skipped.append((part, counts))
+        waiting = skipped
+    return chosen

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,19 @@ def from_tagged(
         marks = [_tag_name(tag, names) for tag in as_list(row.get(tags), tags, None)]
         if len(words) != len(marks):
             raise Reject(f"{len(words)} tokens but {len(marks)} tags")
-        kept = [phrase for phrase, kind in _tagged_phrases(words, marks) if types is None or kind in types]
         text = " ".join(words)
         if not text.strip():
             raise Reject("text is empty")
+        if any(mark != "O" and not word.strip() for word, mark in zip(words, marks, strict=True)):
+            raise Reject("a token of a phrase is empty")
+        kept = [phrase for phrase, kind in _tagged_phrases(words, marks) if types is None or kind in types]
         return Record(instruction, text, format_phrases(list(dict.fromkeys(kept))), "extraction")
 
     return convert(table, make)
 
 
 def _is_tagged_file(source: Any) -> bool:
-    tables = (".json", ".jsonl", ".ndjson", ".parquet")
+    tables = (".csv", ".json", ".jsonl", ".ndjson", ".parquet")
     return (
         isinstance(source, str | os.PathLike)
         and Path(source).is_file()
@@ -90,7 +93,7 @@ def _read_tagged(path: Path, tokens: str, tags: str, encoding: str) -> Table:
 
 
 def _tag_name(tag: Any, names: Sequence[str]) -> str:
-    if isinstance(tag, int):
+    if isinstance(tag, Integral):
         if not 0 <= tag < len(names):
             raise Reject(f"tag {tag} has no name: pass tag_names=[…] with one name for each number")
         tag = names[tag]

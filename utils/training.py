@@ -1,7 +1,7 @@
 """Fine-tune with QLoRA: adapters on every linear layer of a frozen base (https://arxiv.org/abs/2305.14314).
 
 `SFTTrainer` does the work. This module gives it settings that fit the device, adapters in fp32, checkpoints from
-which a run continues to the bit (`utils.safeguards`), and errors that name the rows. What this module does not do:
+which a run continues to the bit (`utils.safe_trainer`), and errors that name the rows. What this module does not do:
 mask prompts (`utils.tokens`), evaluate answers, or print.
 """
 
@@ -11,43 +11,27 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import datasets
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.integrations import is_tensorboard_available
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
 from utils.adapters import save_adapter
 from utils.models import find_device, quiet_peft
-from utils.safeguards import SafeTrainer, TrainingError, check_rows, claim_folder, out_of_memory
+from utils.safe_trainer import SafeTrainer
+from utils.safeguards import TrainingError, check_rows, claim_folder, out_of_memory
+from utils.training_result import History, OnLog, TrainingResult, collect_result, history
 
 __all__ = ["TrainingError", "TrainingResult", "fine_tune", "fine_tune_on_text", "save_adapter"]
 
 Row = Mapping[str, Any]  # input_ids and labels, or text
-History = list[dict[str, float]]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a run leaves behind.
-
-    Attributes:
-        model: the base with its trained adapter, in eval mode, ready for `inference.generate`.
-        history: one dict per logged step: `step`, `epoch`, and `loss` or `heldout_loss` (nats per supervised
-            token). The first `heldout_loss` is from before training.
-        metrics: `steps`, `rows`, `epochs`, `seconds`, `rows_per_second`, `loss` (mean of the last tenth of the steps),
-            `trainable_parameters`; with held-out rows `heldout_loss_before` and `heldout_loss`; `peak_gpu_gib` on one.
-    """
-
-    model: PeftModel
-    history: History
-    metrics: dict[str, float]
 
 
 def fine_tune(
@@ -89,7 +73,8 @@ def fine_tune(
         on_log: called with the whole history after each new entry, for a live plot.
 
     Raises:
-        ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids.
+        ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids;
+            tensorboard without its package.
         TrainingError: a non-finite loss (with the rows), out of GPU memory (with what to lower), `resume` with
             checkpoints of other rows or settings, or a model that carries an adapter already.
     """
@@ -99,6 +84,8 @@ def fine_tune(
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         raise TrainingError("this model carries an adapter already: load a fresh base, or unload() the tuned model")
     micro_batch_size = micro_batch_size or batch_size
+    if tensorboard and not is_tensorboard_available():
+        raise ValueError("tensorboard=True needs a package: `pip install tensorboard`, or leave it False")
     if batch_size % micro_batch_size:
         raise ValueError(f"batch_size {batch_size} is not a multiple of micro_batch_size {micro_batch_size}")
     device = find_device()
@@ -141,7 +128,7 @@ def fine_tune(
             eval_dataset=datasets.Dataset.from_list([dict(row) for row in heldout]) if heldout else None,
             processing_class=tokenizer,
             peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
-            callbacks=[_OnLog(on_log)] if on_log else None,
+            callbacks=[OnLog(on_log)] if on_log else None,
         )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
@@ -173,35 +160,12 @@ def _run(trainer: "_Trainer", checkpoint: str | None) -> TrainingResult:
     try:
         with _score_labelled_positions_only():
             trainer.train(resume_from_checkpoint=checkpoint)
-            if trainer.eval_dataset is not None and "heldout_loss" not in _history(trainer.state.log_history)[-1]:
+            if trainer.eval_dataset is not None and "heldout_loss" not in history(trainer.state.log_history)[-1]:
                 trainer.evaluate()
     except torch.OutOfMemoryError:
         longest = max(map(len, trainer.train_dataset["input_ids"]))
         raise TrainingError(out_of_memory(trainer.args, longest)) from None
-    seconds = time.perf_counter() - started
-    # Training leaves a bf16 autocast around forward(); without it the model answers as it will when loaded again.
-    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    model.activation_checkpointing_disable()
-    history = _history(trainer.state.log_history)
-    losses = [entry["loss"] for entry in history if "loss" in entry]
-    heldout = [entry["heldout_loss"] for entry in history if "heldout_loss" in entry]
-    last = losses[-max(1, len(losses) // 10) :]
-    steps = trainer.state.global_step
-    rows_seen = len(trainer.train_dataset) * trainer.args.num_train_epochs * (steps - first_step) / steps
-    metrics = {
-        "steps": steps,
-        "rows": len(trainer.train_dataset),
-        "epochs": trainer.args.num_train_epochs,
-        "seconds": seconds,
-        "rows_per_second": rows_seen / seconds,
-        "loss": sum(last) / len(last),
-        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
-    if heldout:
-        metrics |= {"heldout_loss_before": heldout[0], "heldout_loss": heldout[-1]}
-    if on_gpu:
-        metrics["peak_gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
-    return TrainingResult(model=model.eval(), history=history, metrics=metrics)
+    return collect_result(trainer, first_step=first_step, seconds=time.perf_counter() - started)
 
 
 @contextmanager
@@ -219,21 +183,3 @@ def _score_labelled_positions_only() -> Iterator[None]:
 
 class _Trainer(SafeTrainer, SFTTrainer):
     """SFTTrainer with the safeguards in front."""
-
-
-class _OnLog(TrainerCallback):
-    def __init__(self, on_log: Callable[[History], None]) -> None:
-        self.call = on_log
-
-    def on_log(self, args, state, control, **kwargs) -> None:
-        self.call(_history(state.log_history))
-
-
-def _history(log: list[dict[str, float]]) -> History:
-    names = {"loss": "loss", "eval_loss": "heldout_loss"}
-    return [
-        {"step": entry["step"], "epoch": entry["epoch"], names[key]: entry[key]}
-        for entry in log
-        for key in names
-        if key in entry
-    ]

@@ -30,7 +30,7 @@ VOCABULARY = 4096
 TOKENIZER_TEXTS = 60_000
 BATCH_TOKENS = 4096
 LENGTH, LAST_LENGTH = 256, 512  # tokens a row; the longer rows come with the falling learning rate
-WARMUP, PLATEAU, STEPS = 100, 4200, 6400  # the steps at which each phase of the learning rate ends
+WARMUP, PLATEAU, FALLING, STEPS = 100, 3200, 5000, 5900  # the steps at which each phase of the learning rate ends
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 CHECKPOINT_EVERY = 200
 
@@ -79,7 +79,9 @@ def batches(tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[torch.Te
     stream, length = corpus.texts(SEED), LENGTH
     for step in range(steps):
         if step == PLATEAU:
-            stream, length = corpus.texts(SEED + 2, corpus.LAST_WEIGHTS), LAST_LENGTH
+            stream, length = corpus.texts(SEED + 2, corpus.QUESTION_WEIGHTS), LAST_LENGTH
+        if step == FALLING:
+            stream = corpus.texts(SEED + 3, corpus.JUDGEMENT_WEIGHTS)
         rows = BATCH_TOKENS // length
         need = rows * (length + 1)
         while len(ids) < need:
@@ -110,10 +112,12 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def share_of_peak(step: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, and a straight fall to nothing."""
+    """Learning rate as a share of its peak: warm-up, plateau, a straight fall, and a smaller second slope."""
     if step < PLATEAU:
         return min((step + 1) / WARMUP, 1.0)
-    return (STEPS - step) / (STEPS - PLATEAU)
+    if step < FALLING:
+        return (FALLING - step) / (FALLING - PLATEAU)
+    return 0.4 * (STEPS - step) / (STEPS - FALLING)
 
 
 def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path) -> dict:

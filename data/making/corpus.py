@@ -452,8 +452,8 @@ WEIGHTS: dict[Callable[[random.Random], str], float] = {
     prose: 0.04,
     knowledge: 0.04,
 }
-# The mixture while the learning rate falls: texts with a question each, and what is understood last, judging a review.
-LAST_WEIGHTS: dict[Callable[[random.Random], str], float] = {
+# The mixture while the learning rate falls: texts with a question each.
+QUESTION_WEIGHTS: dict[Callable[[random.Random], str], float] = {
     reviews: 0.07,
     verdicts: 0.12,
     sentiments: 0.08,
@@ -464,6 +464,18 @@ LAST_WEIGHTS: dict[Callable[[random.Random], str], float] = {
     repeats: 0.02,
     prose: 0.03,
     knowledge: 0.03,
+}
+
+# The last stretch, at a small learning rate again: what is understood last, judging a review, gets more room.
+JUDGEMENT_WEIGHTS: dict[Callable[[random.Random], str], float] = {
+    reviews: 0.10,
+    verdicts: 0.24,
+    sentiments: 0.24,
+    documents: 0.08,
+    sentences: 0.07,
+    questions: 0.23,
+    prose: 0.02,
+    knowledge: 0.02,
 }
 
 

@@ -56,8 +56,14 @@ def card(model, tokenizer, log: dict) -> str:
     rows = log["loss"]
     marks = [0, *(len(rows) * k // 6 for k in range(1, 6)), len(rows) - 1]
     table = "\n".join(f"| {(i + 1) * 50 * base_model.BATCH_TOKENS / 1e6:.1f} M | {rows[i]:.3f} |" for i in marks)
-    shares = ", ".join(
-        f"{maker.__name__} {weight:.0%} ({corpus.LAST_WEIGHTS[maker]:.0%})" for maker, weight in corpus.WEIGHTS.items()
+    phases = {
+        "Until the learning rate falls": corpus.WEIGHTS,
+        "While it falls": corpus.QUESTION_WEIGHTS,
+        "In the last stretch": corpus.JUDGEMENT_WEIGHTS,
+    }
+    shares = "\n".join(
+        f"- {phase}: {', '.join(f'{maker.__name__} {weight:.0%}' for maker, weight in weights.items())}."
+        for phase, weights in phases.items()
     )
     config = model.config
     return f"""# The base model of the series
@@ -74,15 +80,18 @@ it does not follow instructions. Made by `make base-model`; this card is written
 | context | trained on rows of {base_model.LENGTH} tokens, at the end of {base_model.LAST_LENGTH} |
 | tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {base_model.BATCH_TOKENS:,} |
 | time and hardware | {log["seconds"] / 60:.0f} minutes on {log["cores"]} CPU cores ({log["machine"]}), no GPU, beside other work |
-| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, plateau to step {base_model.PLATEAU}, then a straight fall to zero at step {base_model.STEPS} |
+| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, plateau to step {base_model.PLATEAU}, a straight fall to zero at step {base_model.FALLING}, a second slope from 0.4 of the peak to step {base_model.STEPS} |
 | seed | {base_model.SEED} |
 | PyTorch | {log["torch"]} |
 
 ## What it read
 
-Text composed by `data/making/corpus.py` from the hand-written phrase banks in `data/phrase_banks/`: {shares} of the
-texts, in brackets the share while the learning rate falls. Nearly half of the proper names are invented on the spot, and many texts say their values twice in another form or
-order (a mail and its details, a sentence and the names in it, a list backwards), so that copying is learned rather than
+Text composed by `data/making/corpus.py` from the hand-written phrase banks in `data/phrase_banks/`. By share of the texts:
+
+{shares}
+
+Nearly half of the proper names are invented on the spot, and many texts say their values twice in another form or order
+(a mail and its details, a sentence and the names in it, a list backwards), so that copying is learned rather than
 remembered. Reviews often stand beside a rating or a verdict in plain words.
 
 It has never seen a prompt template, a section marker (`###`) or a test row; `tests/test_data.py` proves it.

@@ -28,7 +28,7 @@ from utils.tasks import load_tasks  # noqa: E402
 from utils.tokens import encode, encode_prompts  # noqa: E402
 from utils.training import fine_tune  # noqa: E402
 
-N_ROWS, N_RUNS, MAX_NEW_TOKENS = 40, 3, 48  # test records of each task
+N_ROWS, N_RUNS, MAX_NEW_TOKENS = 100, 3, 48  # test records of each task
 
 
 def article(model, tokenizer, tasks) -> list[str]:

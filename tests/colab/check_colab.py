@@ -1,0 +1,85 @@
+"""The notebooks as Colab runs them: an empty folder, a runtime with torch and little else, and an address to fetch.
+
+`make test-colab` runs this. It makes two environments and installs into them, so it takes many minutes and needs the
+package registry; `make test` leaves it out. The runtime is a stand-in: what Colab is to the notebooks is a module
+`google.colab`, a working folder that holds nothing, and the packages that are there already.
+"""
+
+import os
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import nbformat
+import pytest
+from papermill import execute_notebook
+
+from utils.notebook import project_root, read_results
+from utils.run_notebooks import find_notebooks
+from utils.setup_cell import with_address
+
+ROOT = project_root()
+SHIPPED = ["torch", "numpy", "pandas", "ipykernel", "matplotlib"]
+REF = "v-test"
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory):
+    """A git repository with the project as it is now, at a tag, and a later commit that must not be fetched."""
+    work = tmp_path_factory.mktemp("remote") / "the project"
+    for name in ("utils", "data", "notebooks"):
+        shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("requirements.txt", "constraints.txt"):
+        shutil.copy(ROOT / name, work)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-C", str(work)]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], ["tag", REF]):
+        subprocess.run(git + command, check=True)
+    (work / "utils" / "notebook.py").write_text("raise SystemError('not at the tag')")
+    subprocess.run([*git, "commit", "-qam", "later"], check=True)
+    return work
+
+
+@pytest.fixture(params=[("02", "04"), ("04", "02")], ids="then".join)
+def runtime(request, tmp_path, monkeypatch):
+    """(order, Jupyter kernel name) of a fresh environment with only what `SHIPPED` names, and `google.colab`."""
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    shipped = [*SHIPPED, "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([python, "-m", "pip", "install", "-q", *shipped], check=True)
+    stand_in = next(environment.rglob("site-packages")) / "google" / "colab"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    subprocess.run(
+        [python, "-m", "ipykernel", "install", "--prefix", str(tmp_path / "jupyter"), "--name", "colab"],
+        check=True,
+        capture_output=True,
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter" / "share" / "jupyter"))
+    monkeypatch.setenv("PATH", f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    return request.param
+
+
+def run_as_in_colab(number: str, remote: Path, folder: Path) -> dict:
+    """Run a notebook from an empty folder with nothing around it; returns its results."""
+    [path] = find_notebooks([number])
+    notebook = with_address(nbformat.read(path, as_version=4), str(remote), REF, name=path.name)
+    nbformat.write(notebook, folder / path.name)
+    executed = folder / "executed.ipynb"
+    execute_notebook(folder / path.name, executed, kernel_name="colab", cwd=folder, progress_bar=False)
+    return read_results(executed)
+
+
+def test_notebooks_run_in_a_fresh_runtime_in_either_order_and_again_after_a_restart(runtime, remote, tmp_path):
+    folder = tmp_path / "content"
+    folder.mkdir()
+    for number in runtime:
+        assert run_as_in_colab(number, remote, folder)
+    fetched = folder / remote.name
+    assert (fetched / "outputs" / "adapter" / "adapter_model.safetensors").exists()
+    before = subprocess.check_output(["git", "-C", fetched, "rev-parse", "HEAD"])
+    assert before == subprocess.check_output(["git", "-C", remote, "rev-parse", REF])
+    assert run_as_in_colab("02", remote, folder)  # a new kernel in the same runtime: nothing is fetched or installed
+    assert subprocess.check_output(["git", "-C", fetched, "status", "--porcelain", "-uno"]) == b""

@@ -1,0 +1,203 @@
+"""Files of all forms become records from a few parameters; what is wrong with a parameter is said in its own name."""
+
+import json
+
+import pytest
+
+from utils.own_data import (
+    MANY_LABELS,
+    SHORT_INSTRUCTION,
+    check_enough,
+    choose_template,
+    draw,
+    locate,
+    problems,
+    read_records,
+)
+from utils.quality import lint
+from utils.records import DataError, Record, from_labels
+from utils.templates import ALPACA, REVERSE_INSTRUCTION
+
+
+def texts(conversion):
+    return [(record.input, record.output) for record in conversion.records]
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return name
+
+    return write
+
+
+# --- one form after the other ---
+
+
+def test_usual_columns_are_found_in_any_case(write):
+    path = write("a.csv", "Label,Text\nyes,It works\nno,It broke\n")
+    assert texts(read_records(path, task="classification")) == [("It works", "yes"), ("It broke", "no")]
+
+
+@pytest.mark.parametrize("columns", [("body", "kind"), ("0", "1"), (0, 1)])
+def test_columns_by_name_or_by_position(write, columns):
+    head = "body,kind\n" if columns[0] == "body" else ""
+    path = write("a.csv", head + "It works,yes\nIt broke,no\n")
+    found = read_records(path, task="classification", text_column=columns[0], answer_column=columns[1])
+    assert texts(found) == [("It works", "yes"), ("It broke", "no")]
+
+
+def test_news_without_a_header_with_numbers_for_labels_and_two_texts(write):
+    path = write("news.csv", '"3","Oil rises","Prices went up, again."\n"4","New chip","It is small."\n')
+    found = read_records(path, task="classification", text_column="1, 2", answer_column="0",
+                         label_names="1: World, 2: Sports, 3: Business, 4: Sci/Tech")  # fmt: skip
+    assert texts(found) == [("Oil rises\nPrices went up, again.", "Business"), ("New chip\nIt is small.", "Sci/Tech")]
+    assert found.records[0].instruction == "Classify the text below as one of: World, Sports, Business, Sci/Tech."
+
+
+def test_columns_that_are_the_labels(write):
+    head = "Hotel,Negative_Review,Positive_Review\n"
+    path = write("hotels.csv", head + "A,Dirty room,No Positive\nB,No Negative,Kind staff\n")
+    found = read_records(path, task="classification", group_column="Hotel",
+                         column_labels="Negative_Review: Complaint, Positive_Review: Praise")  # fmt: skip
+    assert texts(found) == [("Dirty room", "Complaint"), ("Kind staff", "Praise")]
+    assert [record.group for record in found.records] == ["A", "B"] and len(found.rejected) == 2
+
+
+@pytest.mark.parametrize("count", [MANY_LABELS, MANY_LABELS + 1])
+def test_a_long_list_of_labels_is_not_written_into_every_prompt(write, count):
+    path = write("intents.csv", "text,category\n" + "".join(f"message {i},intent_{i}\n" for i in range(count)) * 3)
+    [instruction] = {r.instruction for r in read_records(path, task="classification").records}
+    assert (instruction == SHORT_INSTRUCTION) == (count > MANY_LABELS)
+    wording = {r.instruction for r in read_records(path, task="classification", instruction="Pick: {labels}").records}
+    assert "intent_1" in wording.pop()
+
+
+CONLL = (
+    "-DOCSTART- -X- O O\n\nAnna NNP B-NP I-PER\nsaw VBD B-VP O\nNew NNP B-NP I-LOC\nYork NNP I-NP I-LOC\n\nYes UH O O\n"
+)
+
+
+@pytest.mark.parametrize("name", ["eng.testa", "train.txt", "dev.conll", "a.tsv"])
+def test_tagged_files_are_known_by_their_lines_not_by_their_names(write, name):
+    found = read_records(write(name, CONLL), task="extraction")
+    assert texts(found) == [("Anna saw New York", "Anna; New York"), ("Yes", "none")]
+    assert texts(read_records(name, task="extraction", labels="PER"))[0] == ("Anna saw New York", "Anna")
+
+
+EXTRACTION_ROWS = {
+    "phrases": {"text": "Anna saw York", "phrases": ["Anna", "York"]},
+    "spans": {"text": "Anna saw York", "spans": [{"start": 0, "end": 4}, {"start": 9, "end": 13}]},
+    "tokens": {"tokens": ["Anna", "saw", "York"], "ner_tags": ["B-PER", "O", "B-LOC"]},
+}
+
+
+@pytest.mark.parametrize("form", EXTRACTION_ROWS)
+def test_phrases_spans_and_tags_are_told_apart(write, form):
+    path = write("a.jsonl", json.dumps(EXTRACTION_ROWS[form]) + "\n")
+    assert texts(read_records(path, task="extraction")) == [("Anna saw York", "Anna; York")]
+
+
+def test_instructions_in_three_forms(write):
+    chat = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+    rows = [{"instruction": "Hi", "input": "", "output": "Hello!"}, {"ask": "Hi", "say": "Hello!"}, chat]
+    named = [{}, {"instruction_column": "ask", "answer_column": "say", "text_column": ""}, {}]
+    for row, columns in zip(rows, named, strict=True):
+        [record] = read_records(write("a.json", json.dumps([row])), task="instructions", **columns).records
+        assert (record.instruction, record.input, record.output) == ("Hi", "", "Hello!")
+
+
+def test_documents_under_other_names(write):
+    path = write("a.jsonl", '{"mail": "Hi, I am off.", "request": "Write a mail."}\n')
+    [record] = read_records(path, task="documents", text_column="mail", answer_column="request").records
+    assert (record.instruction, record.output) == ("Write a mail.", "Hi, I am off.")
+
+
+# --- errors in the names of the parameters ---
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"task": "sorting"}, "task is 'sorting': use one of classification, extraction"),
+        ({"answer_column": "b"}, "no column 'b'; it has 'Label', 'Text': set answer_column to one of them"),
+        ({"text_column": "7", "answer_column": "0"}, "no column 7; it has 0, 1: set text_column to one of them"),
+        ({"group_column": "hotel"}, "set group_column"),
+        ({"column_labels": "Good: praise"}, "no column 'Good'.*set column_labels"),
+        ({"column_labels": "Good praise"}, "no colon behind 'Good praise'"),
+        ({"task": "instructions"}, "no column 'instruction'.*set instruction_column"),
+        ({"task": "extraction", "text_column": "Text, Label", "answer_column": "Label"}, "only the task class"),
+    ],
+)  # fmt: skip
+def test_faults_are_named(write, parameters, message):
+    path = write("a.csv", "Label,Text\nyes,It works\nno,It broke\n")
+    with pytest.raises(ValueError, match=message):
+        read_records(path, **({"task": "classification"} | parameters))
+
+
+def test_another_encoding_is_a_parameter_away(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\ncafé,yes\nbar,no\n", encoding="cp1252")
+    with pytest.raises(DataError, match="pass its encoding"):
+        read_records(str(path), task="classification")
+    assert texts(read_records(str(path), task="classification", encoding="cp1252"))[0] == ("café", "yes")
+
+
+def test_a_path_is_looked_for_here_and_then_in_the_project(write):
+    assert locate("data/hotel_reviews.csv").endswith("data/hotel_reviews.csv")
+    assert locate("user/dataset") == "user/dataset"
+    assert locate(write("mine.csv", "x")) == "mine.csv"
+
+
+# --- templates ---
+
+
+def test_the_template_fits_the_task_unless_told_otherwise(write):
+    assert choose_template("", "classification") is ALPACA and choose_template("", "documents") is REVERSE_INSTRUCTION
+    assert choose_template("alpaca", "documents") is ALPACA
+    own = {"text": "Q: {instruction}\nA:\n", "response_marker": "A:\n"}
+    template = choose_template(write("short.json", json.dumps(own)), "instructions")
+    assert template.name == "short" and template.prompt(Record("Why?")) == "Q: Why?\nA:\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"text": "no field"}', '{"text": 5}'])
+def test_a_faulty_template_file_is_named(write, text):
+    with pytest.raises(DataError, match=r"template file bad\.json"):
+        choose_template(write("bad.json", text), "classification")
+
+
+# --- which rows are used ---
+
+
+def conversion(rows):
+    return from_labels(
+        [{"t": f"text {i}" if i % 5 else "", "l": "ab"[i % 2]} for i in range(rows)], text="t", label="l"
+    )
+
+
+def test_a_draw_knows_the_rows_of_the_file(seed=3):
+    everything = conversion(100)
+    records, rows = draw(everything, limit=20, seed=seed)
+    assert len(records) == 20 and rows == sorted(rows) and rows != draw(everything, limit=20, seed=seed + 1)[1]
+    assert [record.input for record in records] == [f"text {row - 1}" for row in rows]
+    assert draw(everything, limit=20, seed=seed)[1] == rows
+    assert draw(everything, limit=0, seed=seed)[0] == everything.records
+
+
+def test_labels_that_are_not_allowed_and_errors_of_the_linter_are_problems():
+    rows = [{"t": f"text {i}", "l": "abx"[i % 3]} for i in range(30)]
+    found = from_labels(rows, text="t", label="l", labels=["a", "b"])
+    assert problems(found, []) == ["10 rows with unknown label 'x': allowed are a, b"]
+    findings = lint([Record("Say it", "", "Yes </s>"), Record("Say that", "", "")])  # the empty one has a safe fix
+    [problem] = problems(conversion(10), findings)
+    assert problem.startswith("special_token × 1")
+
+
+@pytest.mark.parametrize(("count", "outputs", "message"), [(5, "ab", "5 usable records"), (30, "a", "the same answer")])
+def test_records_that_teach_nothing_are_refused(count, outputs, message):
+    records = [Record("Which?", str(i), outputs[i % len(outputs)]) for i in range(count)]
+    with pytest.raises(DataError, match=message):
+        check_enough(records, ALPACA)
