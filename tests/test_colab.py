@@ -59,7 +59,7 @@ def test_make_colab_writes_an_address_everywhere_and_running_it_again_changes_no
     first = make_colab("--repo", "https://github.com/ann/fork.git", "--ref", "v9")
     for path, text in zip(files, first, strict=True):
         assert "ann/fork" in text, path.name
-        assert "/you/" not in text
+        assert "/you/from-classic" not in text
     assert {address_in(setup_of(path)) for path in files[:-1]} == {("https://github.com/ann/fork.git", "v9")}
     assert "colab.research.google.com/github/ann/fork/blob/v9/notebooks/01_" in first[-1]
     assert make_colab() == first

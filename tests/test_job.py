@@ -152,6 +152,7 @@ FAULTS = {
 def test_a_fault_stops_the_job_with_one_sentence_and_leaves_nothing_whole(fault, files, monkeypatch, capsys):
     parameters, sentence = FAULTS[fault]
     monkeypatch.chdir(files)  # paths mean what they say where the command is given
+    monkeypatch.setenv("PYTHONPATH", str(project_root()))  # as `python -m utils.job` needs it there
     status, _, errors = job(files / "out", capsys, **parameters)
     assert status == 1
     assert sentence in errors.split("\n")[0] and "Traceback" not in errors

@@ -138,7 +138,7 @@ def length_histogram(lengths: Sequence[int], *, max_length: int) -> "Figure":
     over = sum(length > max_length for length in lengths)
     axes.hist(lengths, bins=40, color=SERIES[0], edgecolor=INK, linewidth=0.4)
     axes.axvline(max_length, color=SERIES[2], linestyle="--", label=f"max_length = {max_length}: {over} are longer")
-    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)  # above the bars, off the line
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)  # off the line
     return figure
 
 

@@ -1,7 +1,7 @@
 """Write the parts of README.md that come from elsewhere: `python -m utils.readme`, the end of `make notebooks`.
 
-The scores are what notebook 04 recorded, the table of notebooks is what their first cells say, and the picture shows
-`FLOW`. What this module does not do: run notebooks. It reads the committed ones.
+The scores are what notebooks 04 and 05 recorded, the table of notebooks is what their first cells say, and the picture
+shows `FLOW`. What this module does not do: run notebooks. It reads the committed ones.
 """
 
 import re
@@ -16,6 +16,7 @@ from utils.notebook import project_root, read_results
 from utils.run_notebooks import find_notebooks
 from utils.setup_cell import address_in, badge
 
+MISMATCH = "<!-- mismatch: written by `make notebooks` -->", "<!-- end of mismatch -->"
 RESULTS = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
 NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
 PICTURE = Path(".github") / "flow.svg"
@@ -26,6 +27,12 @@ ROWS = {  # what a reader of the table sees: the recorded name, without base_ or
     "Instruction for a document: right to the letter": "reverse_exact",
     "Short questions: right to the letter": "instructions_exact",
     "Answers that stop by themselves": "stop_rate",
+}
+COSTS = {  # what the adapter is asked with, and the recorded loss of right labels against the form of its training
+    "without the preamble": "cost_no_preamble",
+    "with a space behind `### Response:`": "cost_a_space_after_the_marker",
+    "with the review alone": "cost_bare_user_input",
+    "in Llama 2's chat form": "cost_llama_2_chat",
 }
 GOALS = {  # after it you can …
     "01": "bring rows, phrases, documents and instruction files into one form, and see what is wrong with them",
@@ -86,6 +93,18 @@ def results_table(notebook: Path) -> str:
     return "\n".join(lines)
 
 
+def mismatch_table(notebook: Path) -> str:
+    """A Markdown table of what notebook 05 recorded: points of right labels that another prompt form costs.
+
+    Raises:
+        KeyError: the notebook recorded no such result; execute it again.
+    """
+    results = read_results(notebook)
+    lines = ["| trained with Alpaca's template, asked | change in right labels, in points of 100 |", "|---|---|"]
+    lines += [f"| {words} | {-100 * results[name]:+.0f} |" for words, name in COSTS.items()]
+    return "\n".join(lines)
+
+
 def notebook_table(paths: Sequence[Path]) -> str:
     """A Markdown table of the notebooks: title, goal, time and need of a GPU as their first cells say, badge.
 
@@ -121,9 +140,11 @@ def with_part(readme: str, markers: tuple[str, str], part: str) -> str:
 
 
 def written(readme: str) -> str:
-    """README.md's text with both tables as the committed notebooks have it."""
+    """README.md's text with its tables as the committed notebooks have it."""
     [inference] = find_notebooks(["04"])
+    [evaluation] = find_notebooks(["05"])
     readme = with_part(readme, RESULTS, results_table(inference))
+    readme = with_part(readme, MISMATCH, mismatch_table(evaluation))
     return with_part(readme, NOTEBOOKS, notebook_table(find_notebooks()))
 
 
