@@ -70,7 +70,7 @@ def _execute(values: dict, folder: Path) -> Path:
             cwd=Path.cwd(),
             progress_bar=False,
             stdout_file=sys.stdout,  # what the cells print appears while they run
-            extra_arguments=["--IPKernelApp.log_level=40"],
+            extra_arguments=["--IPKernelApp.log_level=50"],
         )
     except PapermillExecutionError as error:
         raise JobFailed(f"{error.evalue}\n(where: {unfinished})") from None

@@ -95,7 +95,7 @@ def run_notebook(path: Path, output: Path, *, parameters: Mapping[str, Any] | No
             cwd=cwd,
             progress_bar=False,
             coalesce_streams=True,  # printed text in one piece, however it happened to arrive
-            extra_arguments=["--IPKernelApp.log_level=40"],  # not the kernel's note on how it talks to its own machine
+            extra_arguments=["--IPKernelApp.log_level=50"],  # not its notes on how it was talked to and stopped
         )
     except PapermillExecutionError as error:
         raise NotebookFailed(
