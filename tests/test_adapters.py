@@ -96,6 +96,22 @@ def test_a_base_that_was_trained_again_is_refused(trained: Trained, tmp_path):  
         load_adapter(trained.adapter, base=other)
 
 
+def test_a_base_with_one_changed_byte_is_another_base(trained: Trained, tmp_path):  # noqa: F811
+    copy = shutil.copytree(trained.base, tmp_path / "copy")
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[len(weights) * 2 // 3] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(AdapterError, match="weights differ"):
+        check_base(copy, base_identity(trained.base))
+
+
+def test_of_large_weights_samples_are_hashed(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
+    whole = base_identity(trained.base)["weights_sha256"]
+    monkeypatch.setattr(identity, "WHOLE_BYTES", 0)
+    sampled = base_identity(trained.base)["weights_sha256"]
+    assert sampled not in (whole, base_identity(save_model(tmp_path / "again", seed=1))["weights_sha256"])
+
+
 def test_the_identity_of_a_base_does_not_depend_on_where_it_is(trained: Trained, tmp_path):  # noqa: F811
     copy = base_identity(shutil.copytree(trained.base, tmp_path / "copy"))
     check_base(tmp_path / "copy", base_identity(trained.base))

@@ -140,6 +140,8 @@ def test_what_is_missing_and_what_must_be_exact_is_installed_but_never_torch():
     pins = {"torch": "2.13.0", "ruff": "1", "trl": "1.16.0", "peft": "0.21.2", "tqdm": "4.70.1", "pyarrow": "26.0.1"}
     runtime = {"torch": "2.9.1+cu126", "trl": "1.2.0", "peft": "0.21.2", "tqdm": "4.67.1"}
     assert missing(pins, runtime) == ["trl==1.16.0", "pyarrow==26.0.1"]
+    # A runtime's own datasets asks for an older huggingface-hub than transformers 5: pip would only warn.
+    assert missing({"datasets": "5.2.0", "huggingface-hub": "2.4.0"}, {"datasets": "4.0.0"})[0] == "datasets==5.2.0"
     assert missing(pins, {}) == ["trl==1.16.0", "peft==0.21.2", "tqdm==4.70.1", "pyarrow==26.0.1"]
 
 

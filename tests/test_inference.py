@@ -108,6 +108,20 @@ def test_a_prompt_that_leaves_no_room_for_the_answer_is_refused_by_row(babbler):
         generate(*babbler, [RECORDS[0], long], ALPACA, max_new_tokens=20)
 
 
+@pytest.mark.parametrize("number", [0, 256, 300])
+def test_a_number_of_new_tokens_that_cannot_be_is_refused(babbler, number):
+    match = f"max_new_tokens is {number}: give a number from 1 to 255"
+    with pytest.raises(ValueError, match=match):
+        generate(*babbler, RECORDS[:1], ALPACA, max_new_tokens=number)
+    with pytest.raises(ValueError, match=match):
+        next(stream(*babbler, RECORDS[0], ALPACA, max_new_tokens=number))
+
+
+def test_a_batch_of_no_rows_is_refused(babbler):
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        generate(*babbler, RECORDS[:1], ALPACA, batch_size=0)
+
+
 def test_no_records_give_no_answers(babbler):
     assert generate(*babbler, [], ALPACA) == []
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -91,6 +92,32 @@ def test_every_task_ends_with_adapter_report_and_numbers(task, model, tmp_path, 
         assert all(source[row["row"] - 1]["Label"] == row["expected"] for row in predictions)
 
 
+def test_many_labels_few_rows_each_end_with_a_report_that_says_how_to_ask(model, tmp_path, monkeypatch, capsys):
+    rows = [f"where is my {thing} {n},card_{thing}" for thing in range(60) for n in range(2)]
+    (tmp_path / "intents.csv").write_text("text,category\n" + "\n".join(rows), encoding="utf-8")
+    status, _, errors = job(tmp_path / "out", capsys, data_path=tmp_path / "intents.csv", **small(model) | {"limit": 0})
+    assert (status, errors) == (0, "")
+    report = unescape((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    [snippet] = re.findall(r"<pre>(from utils.*?)</pre>", report, re.DOTALL)
+    assert "Name the category of the text below." in snippet
+    monkeypatch.setenv("PYTHONPATH", str(project_root()))
+    done = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path / "out", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_job_that_is_interrupted_says_so_in_one_sentence(model, tmp_path):
+    words = [word for name, value in small(model).items() for word in ("-p", name, str(value))]
+    command = [sys.executable, "-m", "utils.job", *words, "-p", "epochs", "200", "-p", "output_dir", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=project_root(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        next(line for line in process.stdout if line.startswith("epoch"))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=LONG_ENOUGH)
+    assert (process.returncode, errors) == (130, "interrupted; the same command goes on from the last checkpoint\n")
+    assert not {path.name for path in tmp_path.iterdir()} & {*artefacts.NAMES, "notebook.ipynb"}
+
+
 def test_a_job_that_is_killed_goes_on_and_ends_with_the_same_bytes(model, tmp_path, capsys):
     parameters = small(model) | {"limit": 60, "epochs": 8, "batch_size": 4}
     words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
@@ -126,6 +153,7 @@ def files(tmp_path) -> Path:
     (tmp_path / "spelt.csv").write_text("text,label\n" + "\n".join(rows) + "\none more,Good", encoding="utf-8")
     (tmp_path / "small.csv").write_text("text,label\n" + "\n".join(rows[:4]), encoding="utf-8")
     (tmp_path / "same.csv").write_text("text,label\n" + "\n".join(rows[::2]), encoding="utf-8")
+    (tmp_path / "tagged.conll").write_text("Anna B-PER\nsang O\n\n" * 12, encoding="utf-8")
     (tmp_path / "comma.json").write_text('{"name": "mine", "text": "Q: {instruction}",}', encoding="utf-8")
     template = {"name": "mine", "text": "Q: {question}\n### Response:\n"}
     (tmp_path / "field.json").write_text(json.dumps(template), encoding="utf-8")
@@ -145,6 +173,12 @@ FAULTS = {
     "a template's field": (COLUMNS | {"template": "field.json"}, "unknown field {question}"),
     "a template's name": (COLUMNS | {"template": "alpacca"}, "template 'alpacca' is neither a file nor one of alpaca"),
     "a model": (COLUMNS | {"model_name": "no/model"}, "no/model is"),
+    "a model's folder": (
+        COLUMNS | {"model_name": "data/base_modl"},
+        "data/base_modl does not exist; in data/ there is",
+    ),
+    "a task": ({"data_path": "tagged.conll"}, "a token and its tag on each line: set task to extraction"),
+    "a type": ({"data_path": "tagged.conll", "task": "extraction", "labels": "PERSON"}, "no phrase of the type 'PERS"),
 }
 
 
@@ -168,6 +202,7 @@ def test_a_fault_stops_the_job_with_one_sentence_and_leaves_nothing_whole(fault,
         ("resume", "maybe", "resume is 'maybe', not of type bool"),
         ("batch_size", "0", "batch_size is 0: it has to be 1 or more"),
         ("test_fraction", "1.5", "test_fraction is 1.5: it has to lie between 0.01 and 0.9"),
+        ("micro_batch_size", "3", "micro_batch_size is 3: it has to divide batch_size, which is 8"),
     ],
 )
 def test_a_bad_parameter_stops_before_a_kernel_starts(name, value, sentence, tmp_path, capsys):

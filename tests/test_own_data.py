@@ -10,6 +10,8 @@ from utils.own_data import (
     check_enough,
     choose_template,
     draw,
+    file_row,
+    how_to_ask,
     locate,
     problems,
     read_records,
@@ -65,6 +67,17 @@ def test_columns_that_are_the_labels(write):
                          column_labels="Negative_Review: Complaint, Positive_Review: Praise")  # fmt: skip
     assert texts(found) == [("Dirty room", "Complaint"), ("Kind staff", "Praise")]
     assert [record.group for record in found.records] == ["A", "B"] and len(found.rejected) == 2
+    assert [file_row(found, note.row) for note in found.rejected] == [1, 2]
+    assert draw(found, limit=0, seed=1)[1] == [1, 2]
+
+
+def test_rows_of_unfolded_columns_keep_the_number_of_their_row_beside_one_that_cannot_be_read(write):
+    path = write("hotels.csv", "Bad,Good\nDirty,Kind staff\nOnly one field\nNoisy,No Positive\nSmall,Near\n")
+    found = read_records(path, task="classification", column_labels="Bad: Complaint, Good: Praise")
+    assert [(file_row(found, note.row), note.reason) for note in found.rejected] == [
+        (2, "1 field instead of 2"), (3, "text is empty"),
+    ]  # fmt: skip
+    assert draw(found, limit=0, seed=1)[1] == [1, 1, 3, 4, 4]
 
 
 @pytest.mark.parametrize("count", [MANY_LABELS, MANY_LABELS + 1])
@@ -85,7 +98,11 @@ CONLL = (
 def test_tagged_files_are_known_by_their_lines_not_by_their_names(write, name):
     found = read_records(write(name, CONLL), task="extraction")
     assert texts(found) == [("Anna saw New York", "Anna; New York"), ("Yes", "none")]
-    assert texts(read_records(name, task="extraction", labels="PER"))[0] == ("Anna saw New York", "Anna")
+    people = read_records(name, task="extraction", labels="PER")
+    assert texts(people)[0] == ("Anna saw New York", "Anna")
+    assert people.records[0].instruction == "Extract the phrases of these types from the text: PER."
+    words = read_records(name, task="extraction", labels="PER, LOC", instruction="Find {labels}!")
+    assert words.records[0].instruction == "Find PER, LOC!"
 
 
 EXTRACTION_ROWS = {
@@ -130,6 +147,8 @@ def test_documents_under_other_names(write):
         ({"column_labels": "Good praise"}, "no colon behind 'Good praise'"),
         ({"task": "instructions"}, "no column 'instruction'.*set instruction_column"),
         ({"task": "extraction", "text_column": "Text, Label", "answer_column": "Label"}, "only the task class"),
+        ({"text_column": "1", "answer_column": "Label"}, "column 1 is given by its position, 'Label' by its name"),
+        ({"task": "extraction", "answer_column": "Label", "labels": "PER"}, "phrases in a.csv have no types"),
     ],
 )  # fmt: skip
 def test_faults_are_named(write, parameters, message):
@@ -138,10 +157,32 @@ def test_faults_are_named(write, parameters, message):
         read_records(path, **({"task": "classification"} | parameters))
 
 
+@pytest.mark.parametrize("form", ["tagged", "spans", "tokens"])
+def test_a_type_of_phrases_that_is_not_in_the_file_is_named(write, form):
+    rows = EXTRACTION_ROWS | {"spans": {"text": "Anna saw York", "spans": [{"start": 0, "end": 4, "type": "PER"}]}}
+    path = write("a.conll", CONLL) if form == "tagged" else write("a.jsonl", json.dumps(rows[form]) + "\n")
+    assert len(read_records(path, task="extraction", labels="PER").records) == (2 if form == "tagged" else 1)
+    with pytest.raises(DataError, match=r"has no phrase of the type 'CITY'; it has (LOC, )?PER: set labels"):
+        read_records(path, task="extraction", labels="PER, CITY")
+
+
+def test_a_tagged_file_is_known_for_another_task_too(write):
+    with pytest.raises(DataError, match="a token and its tag on each line: set task to extraction"):
+        read_records(write("eng.train", CONLL), task="classification")
+
+
+def test_a_column_that_cannot_be_the_labels_is_named_by_its_parameter(write):
+    path = write("a.csv", "text,label\n" + "".join(f"no,text {i}\n" for i in range(30)))
+    with pytest.raises(DataError, match="set answer_column to another, or, if it is right, labels to the allowed ones"):
+        read_records(path, task="classification")
+    with pytest.raises(DataError, match="set labels or label_names to the labels found"):
+        read_records(path, task="classification", labels="ham, spam")
+
+
 def test_another_encoding_is_a_parameter_away(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,label\ncafé,yes\nbar,no\n", encoding="cp1252")
-    with pytest.raises(DataError, match="pass its encoding"):
+    with pytest.raises(DataError, match="set encoding to 'cp1252'"):
         read_records(str(path), task="classification")
     assert texts(read_records(str(path), task="classification", encoding="cp1252"))[0] == ("café", "yes")
 
@@ -150,6 +191,8 @@ def test_a_path_is_looked_for_here_and_then_in_the_project(write):
     assert locate("data/hotel_reviews.csv").endswith("data/hotel_reviews.csv")
     assert locate("user/dataset") == "user/dataset"
     assert locate(write("mine.csv", "x")) == "mine.csv"
+    with pytest.raises(DataError, match=r"data/base_modl does not exist; in data/ there is base_model$"):
+        locate("data/base_modl")  # no name on the Hub, so nobody has to wait for one
 
 
 # --- templates ---
@@ -161,6 +204,14 @@ def test_the_template_fits_the_task_unless_told_otherwise(write):
     own = {"text": "Q: {instruction}\nA:\n", "response_marker": "A:\n"}
     template = choose_template(write("short.json", json.dumps(own)), "instructions")
     assert template.name == "short" and template.prompt(Record("Why?")) == "Q: Why?\nA:\n"
+
+
+def test_the_report_says_how_to_ask_with_the_field_that_the_template_shows():
+    label = Record("Which?", "a text", "yes", task="classification")
+    assert "Record('Which?', 'your text')" in how_to_ask(label, ALPACA)
+    assert "Record('', output='your text')" in how_to_ask(label, REVERSE_INSTRUCTION)
+    free = how_to_ask(Record("Say hi", "", "Hi", task="instruction"), ALPACA)
+    assert "Record('your instruction')" in free and "templates['alpaca']" in free
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"text": "no field"}', '{"text": 5}'])

@@ -5,11 +5,12 @@ import pytest
 from utils.parameters import ParameterError, as_list, as_mapping, check_parameters, injected, parse
 
 TYPES = {"path": str, "epochs": float, "limit": int, "resume": bool, "test_fraction": float}
+TYPES |= {"batch_size": int, "micro_batch_size": int}
 
 
 @pytest.mark.parametrize("values", [
     {"path": "a.csv"}, {"path": 3}, {"path": ["a", "b"]}, {"epochs": 2}, {"epochs": 0.5}, {"limit": 0},
-    {"resume": False}, {},
+    {"resume": False}, {}, {"batch_size": 8, "micro_batch_size": 0}, {"batch_size": 8, "micro_batch_size": 4},
 ])  # fmt: skip
 def test_good_values_pass(values):
     check_parameters(values, TYPES)
@@ -28,6 +29,7 @@ def test_good_values_pass(values):
         ({"limit": -1}, "it has to be 0 or more"),
         ({"epochs": float("nan")}, "epochs is nan"),
         ({"test_fraction": 1.0}, "it has to lie between 0.01 and 0.9"),
+        ({"batch_size": 8, "micro_batch_size": 3}, "micro_batch_size is 3: it has to divide batch_size, which is 8"),
     ],
 )
 def test_bad_values_are_named(values, message):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -20,6 +21,13 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("0*.ipynb"))
 def commands(text):
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     return [line.split("  #")[0].split("   #")[0].strip() for block in blocks for line in block.splitlines() if line]
+
+
+def anchors(notebook):
+    """What JupyterLab and nbviewer call the headings of a notebook in a link to one; GitHub shows it from the top."""
+    cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "markdown"]
+    headings = re.findall(r"^#+ (.+)$", "\n".join(cells), re.MULTILINE)
+    return {heading.replace("`", "").replace(" ", "-") for heading in headings}
 
 
 # --- what is generated ---
@@ -66,9 +74,11 @@ def test_links_within_the_project_lead_to_files(page):
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         text = "\n".join(c.source for c in nbformat.reads(text, as_version=4).cells if c.cell_type == "markdown")
-    for link in re.findall(r"\]\(([^)#\s]+)\)", text):
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if "://" not in link:
-            assert (path.parent / link).exists(), f"{page} links to {link}"
+            file, _, section = link.partition("#")
+            assert (path.parent / file).exists(), f"{page} links to {link}"
+            assert not section or unquote(section) in anchors(path.parent / file), f"{page} links to {link}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -79,9 +89,21 @@ def test_make_targets_exist(page):
 
 
 def test_make_help_lists_every_target_that_is_for_people():
-    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    # `make test` calls this, and a make within a make says which directory it enters.
+    command = ["make", "--no-print-directory", "help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
     assert {line.split()[1] for line in shown.splitlines() if line} == set(phony)
+
+
+def test_what_runs_at_a_commit_and_on_github_is_there():
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    assert re.search(r"^ +- run: make test$", workflow, re.MULTILINE)
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    modules = re.findall(r"entry: \.venv/bin/python -m (\S+)", hooks)
+    assert {"ruff", "utils.run_notebooks"} <= set(modules) and len(modules) == hooks.count("- id: ")
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\d+\. ", contributing, re.MULTILINE)) == 10
 
 
 @pytest.mark.parametrize("command", [c for c in commands(README) if " -m " in c])
@@ -103,7 +125,9 @@ def test_troubleshooting_names_sections_that_exist():
     rows = [line for line in README.partition("## When something goes wrong")[2].splitlines() if line.startswith("| ")]
     assert len(rows) - 1 == 15
     for row in rows[1:]:
-        for link, section in re.findall(r"\]\((notebooks/[^)]+)\) \"([^\"]+)\"", row):
-            cells = nbformat.read(ROOT / link, as_version=4).cells
-            headings = re.findall(r"^#+ (.+)$", "\n".join(c.source for c in cells), re.MULTILINE)
-            assert section in headings, f"{link} has no section {section!r}; it has {headings}"
+        links = re.findall(
+            r"\[\d\d · ([^]]+)\]\(notebooks/[^)#]+(?:#([^)]+))?\)", row.rpartition("|")[0].rpartition("|")[2]
+        )
+        assert len(links) == 1, f"no link to a cell: {row}"
+        [(words, section)] = links
+        assert not section or unquote(section) == words.replace("`", "").replace(" ", "-")

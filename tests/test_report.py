@@ -24,6 +24,8 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
+        if tag == "wbr":
+            return
         if tag not in ("meta", "img", "br"):
             self.open.append(tag)
         self.in_cell = tag in ("td", "th")
@@ -52,7 +54,7 @@ def test_nothing_from_the_data_becomes_markup(report):
     assert not read.open, "a tag is left open"
     kinds = {tag for tag, _ in read.tags}
     page = "html head meta title style body main h1 h2 p section div table caption thead tbody tr th td pre img"
-    assert kinds <= {*page.split(), "mark", "sup"}
+    assert kinds <= {*page.split(), "mark", "sup", "wbr"}
     assert not [name for _, attributes in read.tags for name in attributes if name.startswith("on")]
     assert sum("<script>alert('x')</script>" in cell for cell in read.cells) == 4  # heads and bodies of two tables
 
@@ -77,6 +79,17 @@ def test_invisible_characters_in_a_table_are_seen(report):
 
 def test_a_row_bears_its_mark(report):
     assert [a["class"] for tag, a in Reader(report.html()).tags if tag == "tr" and "class" in a] == ["right"]
+
+
+def test_a_long_label_breaks_behind_its_underscores_and_is_copied_as_it_is():
+    report = Report("labels")
+    report.add("Answers", Rows([{"expected": "card_arrival"}]))
+    assert "card_<wbr>arrival" in report.html() and "card_arrival" in Reader(report.html()).cells
+
+
+def test_each_sentence_of_the_lead_has_a_line_of_its_own():
+    html = Report("two", "It is ahead.\nIt is behind.").html()
+    assert "It is ahead.\nIt is behind." in html and re.search(r"\.lead [^}]*white-space: pre-line", html)
 
 
 def test_the_same_report_is_the_same_bytes(report, tmp_path):

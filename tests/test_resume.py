@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from models_fixture import RECORDS, save_model
 from safetensors.torch import load_file, save_file
 from transformers import Trainer
 
+from utils import safeguards
 from utils.models import load_base
 from utils.templates import ALPACA
 from utils.tokens import encode
@@ -103,6 +105,45 @@ def test_a_resume_with_other_settings_or_rows_is_refused_with_the_difference(bas
         fine_tune(**run_settings | {"learning_rate": 0.02}, resume=True)
     with pytest.raises(TrainingError, match="another run.*rows: "):
         fine_tune(**run_settings | {"rows": run_settings["rows"][::-1]}, resume=True)
+
+
+def test_a_resume_on_another_base_is_refused(base, uninterrupted, tmp_path):
+    again = settings(save_model(tmp_path / "base", seed=1), uninterrupted)
+    with pytest.raises(TrainingError, match="another run.*base: "):
+        fine_tune(**again, resume=True)
+
+
+def test_a_run_killed_while_it_removes_an_older_one_is_not_resumed(base, tmp_path, monkeypatch):
+    first = settings(base, tmp_path) | {"epochs": 1}
+    fine_tune(**first)
+
+    def die(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(safeguards.shutil, "rmtree", lambda path, **k: k or die())
+        fine_tune(**settings(base, tmp_path) | {"epochs": 1})
+    with pytest.raises(TrainingError, match="cannot resume"):
+        fine_tune(**settings(base, tmp_path) | {"epochs": 1}, resume=True)
+
+
+def test_micro_batches_are_resumed_to_the_bit_as_well(base, tmp_path):
+    """From each checkpoint, at the end of an epoch and inside one; the last step of an epoch has one micro batch."""
+    ends = []
+    for name, steps in (("whole", ()), ("parts", (2, 4, 5, 7))):
+        run_settings = {"micro_batch_size": 4, "epochs": 2, "checkpoint_every": 1, "output_dir": tmp_path / name}
+        for stop in (*steps, None):
+
+            def interrupt(history, stop=stop):
+                if history[-1]["step"] == stop:
+                    raise KeyboardInterrupt
+
+            try:
+                result = fine_tune(**settings(base, tmp_path) | run_settings, resume=True, on_log=interrupt)
+            except KeyboardInterrupt:
+                continue
+            ends.append([p.detach() for p in result.model.parameters() if p.requires_grad])
+    assert all(map(torch.equal, *ends))
 
 
 def test_resuming_a_finished_run_returns_its_result_at_once(base, uninterrupted):

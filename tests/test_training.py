@@ -195,13 +195,20 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(poisoned, 
         fine_tune(*poisoned(), rows[:8], heldout=[rows[0], bad], output_dir=tmp_path)
 
 
+def test_a_bad_row_is_blamed_even_if_it_comes_alone_or_twice(poisoned, rows, tmp_path):
+    bad = {"input_ids": [0, 500, 7, 1], "labels": [-100, -100, 7, 1]}
+    settings = {"output_dir": tmp_path, "batch_size": 4, "micro_batch_size": 1}
+    with pytest.raises(TrainingError, match=r"in rows 1, 3: look at what they hold"):
+        fine_tune(*poisoned(), [rows[0], bad, rows[1], bad], **settings)
+
+
 def test_weights_that_exploded_are_not_blamed_on_the_rows(loaded, rows, tmp_path):
     def explode(history):
         for name, parameter in loaded[0].named_parameters():
             if "lora_B" in name:
                 parameter.data.fill_(float("inf"))
 
-    with pytest.raises(TrainingError, match="every row of the batch, so the weights are gone: lower learning_rate"):
+    with pytest.raises(TrainingError, match="the weights are no numbers any more: lower learning_rate"):
         fine_tune(*loaded, rows[:32], output_dir=tmp_path, on_log=explode)
 
 

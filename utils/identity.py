@@ -14,6 +14,8 @@ from huggingface_hub import try_to_load_from_cache
 
 from utils.models import PROJECT_ROOT, local_folder
 
+WHOLE_BYTES = 64 * 2**20  # weights files up to this size are read whole
+
 
 class AdapterError(ValueError):
     """A folder is no usable adapter, or base or template are not those it was trained with."""
@@ -42,8 +44,8 @@ def base_identity(name: str | os.PathLike[str], *, seen_from: Path | None = None
     """Which base model this is: `name`, where to find it; `config` and `weights_sha256`, which change when it does.
 
     The name is a Hub name, a path inside the project, or else a path relative to `seen_from`; never an absolute one,
-    which another machine does not have. The hash reads 64 samples of 64 KiB from each weights file rather than all of
-    it, which takes a second even for 7 B parameters: another training run changes every one of them.
+    which another machine does not have. Of a weights file larger than 64 MiB the hash reads 64 samples of 64 KiB, which
+    takes a second even for 7 B parameters: another training run changes every one of them.
     """
     path = local_folder(name)
     shown = str(name)
@@ -58,6 +60,9 @@ def base_identity(name: str | os.PathLike[str], *, seen_from: Path | None = None
         size = file.stat().st_size
         digest.update(f"{file.name} {size} ".encode())
         with file.open("rb") as stream:
+            if size <= WHOLE_BYTES:
+                digest.update(stream.read())
+                continue
             for sample in range(64):
                 stream.seek(sample * size // 64)
                 digest.update(stream.read(1 << 16))

@@ -69,7 +69,10 @@ def generate(
 
     Raises:
         ValueError: a prompt leaves no room for `max_new_tokens` in the model's context; the message names the row.
+            A number of rows or tokens below 1.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: give the number of rows to answer at a time, 1 or more")
     prompts = encode_prompts(records, template, tokenizer, max_length=_room(model, max_new_tokens))
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
@@ -163,5 +166,9 @@ def _own_randomness(model: PreTrainedModel | PeftModel, seed: int) -> Iterator[N
 
 
 def _room(model: PreTrainedModel | PeftModel, max_new_tokens: int) -> int | None:
+    """How many tokens a prompt may have; None if the model's context has no bound."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if max_new_tokens < 1 or (context and max_new_tokens >= context):
+        limit = f"from 1 to {context - 1}, since the model reads {context} tokens" if context else "1 or more"
+        raise ValueError(f"max_new_tokens is {max_new_tokens}: give a number {limit}")
     return context and context - max_new_tokens

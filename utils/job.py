@@ -23,7 +23,7 @@ TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit status: 0 if there is a report, else 1."""
+    """The command; returns its exit status: 0 if there is a report, 130 if interrupted, else 1."""
     from papermill import inspect_notebook
 
     known = inspect_notebook(NOTEBOOK)
@@ -38,13 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     types = {name: TYPES[entry["inferred_type_name"]] for name, entry in known.items()}
     values = {name: parse(text, types.get(name, str)) for name, text in options.p}
-    folder = project_root() / values.get("output_dir", ast.literal_eval(known["output_dir"]["default"]))
+    all_values = {name: ast.literal_eval(entry["default"]) for name, entry in known.items()} | values
     try:
-        check_parameters(values, types)
-        report = _execute(values, folder)
+        check_parameters(all_values, types)
+        report = _execute(values, project_root() / all_values["output_dir"])
     except (ParameterError, JobFailed, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130  # as a shell reports it
     print(f"\nReport: {report}")
     return 0
 

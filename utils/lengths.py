@@ -32,8 +32,8 @@ def shorten(
 ) -> dict[int, "Record"]:
     """The records with as much of `template.data_field` as lets their prompt have `room[row]` tokens.
 
-    A record is left out if no word of its data can stay, or if the template shows none. The place of the cut is found
-    by halving, all records in step, so that the tokenizer is called once a step and not once a record.
+    A record is left out if no character of its data can stay, or if the template shows none. The place of the cut is
+    found by halving, all records in step, so that the tokenizer is called once a step and not once a record.
     """
     field, found = template.data_field, {}
     spans = {row: (0, len(getattr(record, field))) for row, record in records.items()} if field else {}

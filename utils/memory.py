@@ -7,11 +7,13 @@ backward pass is added up; the rest of the layers cost the same. What this modul
 """
 
 import copy
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 
@@ -160,6 +162,10 @@ def _saved_bytes(config: PretrainedConfig, method: str, batch_size: int, length:
         own = {id(tensor.untyped_storage()) for tensor in (*model.parameters(), *model.buffers())}
         backbone = model.get_base_model().base_model if method != "full" else model.base_model
         ids = torch.zeros(batch_size, length, dtype=torch.long, device="cpu")
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t), torch.autocast("cpu", dtype=torch.bfloat16):
+        with ExitStack() as stack:
+            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t))
+            stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+            if method == "qlora":  # on a GPU, PEFT's 4-bit layers leave their input to autocast: no copy in 32 bits
+                stack.enter_context(disable_input_dtype_casting(model))
             backbone.train()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)

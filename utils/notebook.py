@@ -25,12 +25,12 @@ RESULTS_MIME = "application/x-results+json"
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep; when they spin, a busy neighbour slows training many times
     "TOKENIZERS_PARALLELISM": "false",  # no threads in the tokenizer, hence no warning when a data loader forks
+    "TRANSFORMERS_VERBOSITY": "error",  # its notes are on how trl and peft call it, which no reader can change
 }
 HEADLESS_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
 }
 
 
@@ -42,9 +42,9 @@ def project_root() -> Path:
 def prepare() -> None:
     """Set up this Python process for a notebook; the setup cell calls it before anything heavy is imported.
 
-    In Colab it first installs the packages that the runtime lacks. Then it sets `ENVIRONMENT`; without a person in
-    front (papermill, tests) it also switches off progress bars and library chatter, which would be committed as
-    debris. Figures become sharp on high-resolution screens.
+    In Colab it first installs the packages that the runtime lacks. Then it sets `ENVIRONMENT` and silences the
+    libraries' notes to each other; without a person in front (papermill, tests) it also switches off progress bars,
+    which would be committed as debris. Figures become sharp on high-resolution screens.
 
     Raises:
         ColabError: versions that do not fit together in a Colab runtime; the message says what to do.
@@ -62,9 +62,9 @@ def prepare() -> None:
     headless = not has_front_end()
     set_environment(headless=headless)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # not its note on optional kernels for CPUs
+    warnings.simplefilter("ignore", FutureWarning)
     if headless:
         _switch_off_progress_widgets()
-        warnings.simplefilter("ignore", FutureWarning)  # the libraries' notes to each other
     if shell := _shell():
         shell.config.InlineBackend.figure_formats = {"retina"}  # read when matplotlib is first imported
 

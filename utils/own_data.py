@@ -8,8 +8,10 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from utils.records import (
     read_table,
     unfold_columns,
 )
-from utils.tables import Table, read_text
+from utils.tables import BadRow, Table, counted, read_text
 from utils.templates import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +41,7 @@ TASKS = ("classification", "extraction", "instructions", "documents")
 MIN_RECORDS = 10  # fewer leave a test set of one row or two, which says nothing
 MANY_LABELS = 25  # a list of more labels costs more tokens in every prompt than the texts themselves
 SHORT_INSTRUCTION = "Name the category of the text below."
+TYPED_INSTRUCTION = "Extract the phrases of these types from the text: {labels}."
 USUAL = {  # column names to look for, in any case, where none is given
     "classification": {"text_column": ("text", "sentence"), "answer_column": ("label", "category")},
     "extraction": {
@@ -53,8 +56,33 @@ USUAL = {  # column names to look for, in any case, where none is given
     "documents": {"text_column": ("document", "text"), "answer_column": ("instruction",)},
 }
 _TAG = re.compile(r"O|[BIESLU]-\S+")
+_AS_PARAMETERS = {  # the converters name arguments of Python functions; whoever runs a job has only parameters
+    re.compile(r"pass another as label="): "set answer_column to another",
+    re.compile(r"the allowed labels as labels=\[…\]"): "labels to the allowed ones",
+    re.compile(r"pass labels=\[…\] or label_names=\{…\} with"): "set labels or label_names to",
+    re.compile(r"pass its encoding, as in read_table\(.+?, encoding=('[\w-]+')\)"): r"set encoding to \1",
+}
 
 
+@dataclass(frozen=True)
+class Unfolded(Conversion):
+    """A conversion by `column_labels`, which makes several rows of each row of the file."""
+
+    file_rows: list[int] = field(default_factory=list)  # for each row in: the number of its row in the file
+
+
+@contextmanager
+def _in_terms_of_parameters() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        message = str(error)
+        for python, parameter in _AS_PARAMETERS.items():
+            message = python.sub(parameter, message)
+        raise DataError(message) from None
+
+
+@_in_terms_of_parameters()
 def read_records(
     source: Any,
     *,
@@ -72,7 +100,8 @@ def read_records(
     """Convert a file or a Hub dataset; the arguments are the parameters of notebook 07, which explains each.
 
     Raises:
-        DataError: an unknown task, a file that cannot be read, or a column that it does not have.
+        DataError: an unknown task, a file that cannot be read, a column that it does not have, or types of phrases
+            that are not in it.
 
     >>> read_records([{"text": "Dirty room", "label": "Complaint"}], task="classification").summary()
     '1 row in, 1 record, 0 rejected'
@@ -84,11 +113,22 @@ def read_records(
     given = {name: [_column(value)] if value != "" else [] for name, value in named.items()}
     given["text_column"] = [_column(name) for name in as_list(text_column)]
     unfold = {_column(name): label for name, label in as_mapping(column_labels).items()}
-    if task == "extraction" and not given["text_column"] and _is_tagged(source, encoding):
-        wording = {"instruction": instruction} if instruction else {}
-        return from_tagged(source, encoding=encoding, types=as_list(labels) or None, **wording)
-    has_positions = any(isinstance(name, int) for names in (*given.values(), unfold) for name in names)
-    table = read_table(source, header=not has_positions, encoding=encoding)
+    types = as_list(labels)
+    to_extract = instruction or (TYPED_INSTRUCTION if types else EXTRACTION_INSTRUCTION)
+    to_extract = to_extract.replace("{labels}", ", ".join(map(str, types)))
+    if not given["text_column"] and (tags := _tags_at_line_ends(source, encoding)):
+        if task != "extraction":
+            raise DataError(f"{Path(source).name} has a token and its tag on each line: set task to extraction")
+        _check_types(types, tags, Path(source).name)
+        return from_tagged(source, encoding=encoding, types=types or None, instruction=to_extract)
+    positions = [str(name) for names in (*given.values(), unfold) for name in names if isinstance(name, int)]
+    names = [name for names in (*given.values(), unfold) for name in names if isinstance(name, str)]
+    if positions and names:
+        raise DataError(
+            f"column {positions[0]} is given by its position, {names[0]!r} by its name: use positions only in a file "
+            "without a header line, and then for all columns"
+        )
+    table = read_table(source, header=not positions, encoding=encoding)
     for parameter, names in (given | {"column_labels": list(unfold)}).items():
         _check_columns(table, names, parameter)
     if unfold:
@@ -99,10 +139,11 @@ def read_records(
         return special(table)
     columns = {name: given[name] or _usual(table, task, name) for name in USUAL[task]}
     if task == "classification":
-        allowed = {"labels": as_list(labels) or None, "label_names": as_mapping(label_names) or None}
-        return _from_labels(
+        allowed = {"labels": types or None, "label_names": as_mapping(label_names) or None}
+        result = _from_labels(
             table, columns["text_column"], columns["answer_column"][0], instruction, group=group, **allowed
         )
+        return Unfolded(**vars(result), file_rows=_rows_behind(table)) if unfold else result
     if len(given["text_column"]) > 1:
         raise DataError(f"text_column is {text_column!r}: only the task classification joins several columns")
     text, answer = (next(iter(columns[name]), None) for name in ("text_column", "answer_column"))
@@ -111,12 +152,32 @@ def read_records(
     if task == "instructions":
         [asked] = columns["instruction_column"]
         return from_instructions(table, instruction=asked, input=text, output=answer, group=group)
-    return _from_marked(table, text, answer, as_list(labels), instruction or EXTRACTION_INSTRUCTION, group)
+    return _from_marked(table, text, answer, types, to_extract, group)
 
 
 def locate(path: str) -> str:
-    """A path seen from here or, if there is no such thing, from the project; else the text as it is (a Hub name)."""
-    return next((str(place) for place in (Path(path), ROOT / path) if place.exists()), path)
+    """A path seen from here or, if there is no such thing, from the project; else the text as it is (a Hub name).
+
+    Raises:
+        DataError: there is no such thing, but the folder that it should be in; so no name on the Hub is meant.
+
+    >>> locate("user/dataset")
+    'user/dataset'
+    """
+    places = [Path(path), ROOT / path]
+    if found := next((place for place in places if place.exists()), None):
+        return str(found)
+    folder = next((place.parent for place in places if len(Path(path).parts) > 1 and place.parent.is_dir()), None)
+    if folder:
+        names = sorted(entry.name for entry in folder.glob("[!.]*"))
+        there = get_close_matches(Path(path).name, names) or names[:8]
+        raise DataError(f"{path} does not exist; in {folder.name}/ there is {', '.join(there) or 'nothing'}")
+    return path
+
+
+def file_row(conversion: Conversion, row: int) -> int:
+    """The number in the file of a row that was converted; both count from 1, after any header."""
+    return conversion.file_rows[row - 1] if isinstance(conversion, Unfolded) else row
 
 
 def choose_template(name: str, task: str) -> PromptTemplate:
@@ -150,7 +211,7 @@ def draw(conversion: Conversion, *, limit: int, seed: int) -> tuple[list[Record]
     rows = [row for row in range(1, conversion.rows_in + 1) if row not in left_out]
     every = range(len(rows))
     chosen = sorted(random.Random(seed).sample(every, limit)) if 0 < limit < len(rows) else every
-    return [conversion.records[i] for i in chosen], [rows[i] for i in chosen]
+    return [conversion.records[i] for i in chosen], [file_row(conversion, rows[i]) for i in chosen]
 
 
 def check_enough(records: Sequence[Record], template: PromptTemplate) -> None:
@@ -171,10 +232,24 @@ def check_enough(records: Sequence[Record], template: PromptTemplate) -> None:
         )
 
 
+def how_to_ask(record: Record, template: PromptTemplate) -> str:
+    """Python that asks the adapter in the folder `adapter` about another text, as it was trained with this record."""
+    asked = "Record('your instruction')"
+    if template.data_field == "output":
+        asked = "Record('', output='your text')"
+    elif template.data_field == "input" and record.task != "instruction":
+        asked = f"Record({record.instruction!r}, 'your text')"
+    return (
+        "from utils.inference import generate, load_adapter\nfrom utils.records import Record\n\n"
+        f"model, tokenizer, templates = load_adapter('adapter')\nrecord = {asked}\n"
+        f"print(generate(model, tokenizer, [record], templates[{template.name!r}])[0].text)"
+    )
+
+
 def problems(conversion: Conversion, findings: Sequence[Finding]) -> list[str]:
     """What should stop a run, one sentence part each: labels that are not allowed, and errors without a safe fix."""
     unknown = Counter(note.reason for note in conversion.rejected if note.reason.startswith("unknown label"))
-    found = [f"{count:,} rows with {reason}" for reason, count in unknown.most_common(3)]
+    found = [f"{counted(count, 'row')} with {reason}" for reason, count in unknown.most_common(3)]
     errors = [f for f in findings if f.severity == "error" and not RULES[f.rule].safe]
     for rule, count in Counter(finding.rule for finding in errors).items():
         first = next(finding for finding in errors if finding.rule == rule)
@@ -224,17 +299,51 @@ def _from_marked(table: Table, text, answer, types: list[str], instruction: str,
     """Texts with phrases, spans or tags: what the first row holds says which."""
     first = next((row for row in table.rows() if isinstance(row, Mapping) and row.get(answer)), {})
     marks, is_tokens = first.get(answer), isinstance(first.get(text), list)
+    is_typed = is_tokens or (isinstance(marks, list) and isinstance(marks[0], Mapping | list))
+    if types and is_typed:
+        every = (mark for row in table.rows() if isinstance(row, Mapping) for mark in row.get(answer) or [])
+        _check_types(types, [_type_of(mark, table.classes.get(answer)) for mark in every], table.name)
+    elif types:
+        raise DataError(f"labels is {', '.join(types)}, but the phrases in {table.name} have no types: leave it empty")
     if is_tokens:
         return from_tagged(table, tokens=text, tags=answer, types=types or None, instruction=instruction)
-    if isinstance(marks, list) and isinstance(marks[0], Mapping | list):
+    if is_typed:
         return from_spans(table, text=text, spans=answer, types=types or None, instruction=instruction, group=group)
     return from_phrases(table, text=text, phrases=answer, instruction=instruction, group=group)
 
 
-def _is_tagged(source: Any, encoding: str) -> bool:
-    """Is this a CoNLL-like file: nearly every line ends in a tag?"""
+def _tags_at_line_ends(source: Any, encoding: str) -> list[str]:
+    """The tags of a CoNLL-like file, in which nearly every line ends in one; of any other source nothing."""
     if not isinstance(source, str | Path) or not Path(source).is_file() or Path(source).suffix == ".parquet":
-        return False
-    lines = [line for line in read_text(Path(source), encoding=encoding)[:50_000].split("\n")[:-1] if line.strip()]
+        return []
+    lines = [line for line in read_text(Path(source), encoding=encoding).split("\n") if line.strip()]
     ends = [line.split()[-1] for line in lines if not line.startswith("-DOCSTART-")]
-    return sum(_TAG.fullmatch(end) is not None for end in ends) > 0.9 * max(1, len(ends))
+    tags = [end for end in ends if _TAG.fullmatch(end)]
+    return tags if len(tags) > 0.9 * len(ends) else []
+
+
+def _check_types(wanted: Sequence[str], marks: Sequence[str], name: str) -> None:
+    """Is there a phrase of each type that is asked for? `marks` are tags ("B-PER") or plain types."""
+    there = {mark.partition("-")[2] if _TAG.fullmatch(mark) else mark for mark in marks} - {""}
+    if missing := [kind for kind in wanted if kind not in there]:
+        raise DataError(
+            f"{name} has no phrase of the type {missing[0]!r}; it has {', '.join(sorted(there)[:20]) or 'no types'}: "
+            "set labels to some of them"
+        )
+
+
+def _type_of(mark: Any, classes: Sequence[str] | None) -> str:
+    """The type that a tag, a class number or a span names; "" if it names none."""
+    if isinstance(mark, Mapping):
+        return str(mark.get("type") or mark.get("label") or "")
+    if isinstance(mark, list):
+        return str(mark[2]) if len(mark) > 2 else ""
+    return classes[mark] if isinstance(mark, int) and classes else str(mark)
+
+
+def _rows_behind(table: Table) -> list[int]:
+    """For each row of an unfolded table, the number of its row in the file; one that cannot be read stands alone."""
+    numbers = [0]
+    for row in table.rows():
+        numbers.append(numbers[-1] + 1 if isinstance(row, BadRow) else row["row"])
+    return numbers[1:]

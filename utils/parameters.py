@@ -22,7 +22,7 @@ class ParameterError(ValueError):
 
 
 def check_parameters(values: Mapping[str, Any], types: Mapping[str, type]) -> None:
-    """Check names, types and ranges.
+    """Check names, types and ranges, and that micro_batch_size divides batch_size if both are given.
 
     Args:
         values: the parameters that are given; more than those of the notebook is an error.
@@ -46,6 +46,9 @@ def check_parameters(values: Mapping[str, Any], types: Mapping[str, type]) -> No
         if not low <= value <= high:
             bounds = f"has to be {low} or more" if high == inf else f"has to lie between {low} and {high}"
             raise ParameterError(f"{name} is {value}: it {bounds}")
+    batch, micro = values.get("batch_size"), values.get("micro_batch_size")
+    if batch and micro and batch % micro:
+        raise ParameterError(f"micro_batch_size is {micro}: it has to divide batch_size, which is {batch}")
 
 
 def injected(history: list[str]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Write the parts of README.md that come from elsewhere: `python -m utils.readme`, the end of `make notebooks`.
 
-The scores are what notebooks 04 and 05 recorded, the table of notebooks is what their first cells say, and the picture
-shows `FLOW`. What this module does not do: run notebooks. It reads the committed ones.
+The scores are what notebooks 04 and 05 recorded, the table of notebooks is what their first cells say, the figures of a
+GPU are those of the results file that `tests/benchmarks/gpu.py` left, and the picture shows `FLOW`. What this module
+does not do: run notebooks. It reads the committed ones.
 """
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from utils.setup_cell import address_in, badge
 
 MISMATCH = "<!-- mismatch: written by `make notebooks` -->", "<!-- end of mismatch -->"
 RESULTS = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
+GPU = "<!-- gpu: written by `make notebooks` -->", "<!-- end of gpu -->"
+GPU_RESULTS = Path("tests") / "benchmarks" / "gpu-training.json"
 NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
 PICTURE = Path(".github") / "flow.svg"
 ROWS = {  # what a reader of the table sees: the recorded name, without base_ or tuned_
@@ -126,6 +130,31 @@ def notebook_table(paths: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def gpu_table(file: Path) -> str:
+    """Markdown tables of what a GPU showed: our settings beside the guide's, and memory beside its estimate."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    [guide] = found["guide"]
+    same = {key: guide[key] for key in ("model", "rows_at_a_time", "activation_checkpointing", "length")}
+    [ours] = [row for row in found["ours"] if same.items() <= row.items()]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    lines = [
+        f"Measured on one {found['device']} on {found['date']} ({versions}), with a model of the exact shape of",
+        f"{guide['model']} and random weights, {guide['rows_at_a_time']} rows of {guide['length']:,} tokens at a time:",
+        "",
+        "| QLoRA, rank 64 | tokens/s | peak memory | share of the GPU's FLOPs |",
+        "|---|---|---|---|",
+    ]
+    for words, row in (("the guide's settings", guide), ("`fine_tune`'s settings", ours)):
+        speed, use = f"{row['tokens_per_second']:,}", f"{row['flops_utilisation']:.0%}"
+        lines.append(f"| {words} | {speed} | {row['peak_gib']:.1f} GiB | {use} |")
+    lines += ["", "| `memory.estimate` | rows × tokens | checkpointing | estimate | peak |", "|---|---|---|---|---|"]
+    for row in found["ours"]:
+        size = f"{row['rows_at_a_time']} × {row['length']:,}"
+        memory = f"{row['estimated_gib']:.1f} GiB | {row['peak_gib']:.1f} GiB"
+        lines.append(f"| {row['model']} | {size} | {'yes' if row['activation_checkpointing'] else 'no'} | {memory} |")
+    return "\n".join(lines)
+
+
 def with_part(readme: str, markers: tuple[str, str], part: str) -> str:
     """`readme` with `part` between its two markers.
 
@@ -145,6 +174,7 @@ def written(readme: str) -> str:
     [evaluation] = find_notebooks(["05"])
     readme = with_part(readme, RESULTS, results_table(inference))
     readme = with_part(readme, MISMATCH, mismatch_table(evaluation))
+    readme = with_part(readme, GPU, gpu_table(project_root() / GPU_RESULTS))
     return with_part(readme, NOTEBOOKS, notebook_table(find_notebooks()))
 
 

@@ -31,12 +31,13 @@ main { max-width: 60rem; margin: 2rem auto; padding: 2rem 3rem 3rem; background:
   box-shadow: 0 1px 4px rgba(20, 30, 50, .15); }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: 1.2rem; border-top: 1px solid #dde2e8; }
-.lead { font-size: 1.1rem; background: #e9f4ee; border-left: 5px solid #17693a; padding: .8rem 1.1rem; margin: 1rem 0; }
+.lead { font-size: 1.1rem; background: #e9f4ee; border-left: 5px solid #17693a; padding: .8rem 1.1rem; margin: 1rem 0;
+  white-space: pre-line; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; width: 100%; font-size: .92rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
 th, td { padding: .4rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e3e7ec; }
-td { overflow-wrap: anywhere; white-space: pre-wrap; min-width: 7rem; }
+td { overflow-wrap: anywhere; white-space: pre-wrap; min-width: 8rem; }
 td:first-child { min-width: 3rem; overflow-wrap: break-word; }
 thead th { white-space: nowrap; background: #f5f7f9; border-bottom: 2px solid #c6ced8; }
 tbody tr.right td:first-child { box-shadow: inset 5px 0 #17693a; }
@@ -74,7 +75,7 @@ class Rows:
 
 
 class Report:
-    """Collects sections in order and writes them at the end; `lead` can be set when it is known."""
+    """Collects sections in order and writes them at the end. `lead` says what came of it, a sentence a line."""
 
     def __init__(self, title: str, lead: str = "") -> None:
         self.title, self.lead = title, lead
@@ -127,8 +128,9 @@ def _html(part: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    # Control and invisible characters are shown by their numbers; line ends stay line ends.
-    return escape("\n".join(visible(line, spaces=False) for line in str(value).split("\n")))
+    # Control and invisible characters are shown by their numbers; line ends stay line ends. A long label such as
+    # transfer_not_received_by_recipient is rather broken behind an underscore than within a word.
+    return escape("\n".join(visible(line, spaces=False) for line in str(value).split("\n"))).replace("_", "_<wbr>")
 
 
 def _data_url(figure: "Figure") -> str:

@@ -36,10 +36,13 @@ class SafeTrainer(Trainer):
         singles = [{key: value[i : i + 1] for key, value in tensors.items()} for i in range(len(inputs["input_ids"]))]
         bad = [one for one in singles if not torch.isfinite(super(SafeTrainer, self).compute_loss(model, one))]
         name, dataset = ("rows", self.train_dataset) if self.model.training else ("heldout", self.eval_dataset)
-        numbers = [dataset["input_ids"].index(one["input_ids"][one["attention_mask"].bool()].tolist()) for one in bad]
-        where = f"{name} {', '.join(map(str, sorted(numbers)))}" if bad else "the batch as a whole"
+        found = [one["input_ids"][one["attention_mask"].bool()].tolist() for one in bad]
+        numbers = [i for i, ids in enumerate(dataset["input_ids"]) if ids in found]
+        where = f"{name} {', '.join(map(str, numbers))}" if bad else "the batch as a whole"
         hint = "look at what they hold"
-        if len(bad) == len(singles):
+        if not all(parameter.isfinite().all() for parameter in model.parameters() if parameter.requires_grad):
+            hint = "the weights are no numbers any more: lower learning_rate"
+        elif len(bad) == len(singles) > 1:
             hint = "every row of the batch, so the weights are gone: lower learning_rate"
         return f"the loss became {loss} at step {self.state.global_step + 1}, in {where}: {hint}"
 

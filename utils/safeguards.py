@@ -4,6 +4,7 @@ What this module does not do: watch the run itself (`utils.safe_trainer`), or ke
 (`utils.adapters`).
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -63,7 +64,7 @@ def claim_folder(output_dir: str | os.PathLike[str], run: Mapping[str, Any], *, 
     Without `resume`, checkpoints of an earlier run are removed, so that a later resume cannot pick up one of them.
 
     Args:
-        run: what the weights depend on (settings, a hash of the rows); kept in `run.json` beside the checkpoints.
+        run: what the weights depend on (settings, hashes of base and rows); kept in `run.json` beside the checkpoints.
 
     Raises:
         TrainingError: `resume`, and the checkpoints there belong to a run that differs; the message says in what.
@@ -80,12 +81,22 @@ def claim_folder(output_dir: str | os.PathLike[str], run: Mapping[str, Any], *, 
                 "Use the same settings and rows, another output_dir, or resume=False to start over."
             )
         return newest
+    (folder / RUN_FILE).unlink(missing_ok=True)  # first: killed amid removing, the rest must not look resumable
     for checkpoint in folder.glob("checkpoint-[0-9]*"):
         shutil.rmtree(checkpoint)
     partial = folder / f"{RUN_FILE}.partial"
     partial.write_text(json.dumps(run, indent=2))
     os.replace(partial, folder / RUN_FILE)
     return None
+
+
+def weights_hash(model: PreTrainedModel) -> str:
+    """A hash that changes when any of the model's tensors is trained again: 64 values of each are read."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        sample = tensor.flatten()[:: max(1, tensor.numel() // 64)]
+        digest.update(f"{name} {tuple(tensor.shape)} {sample.tolist()} ".encode())
+    return digest.hexdigest()[:16]
 
 
 def out_of_memory(args: TrainingArguments, longest: int) -> str:

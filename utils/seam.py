@@ -12,8 +12,6 @@ from utils.special_tokens import PlainEncoder
 from utils.templates import PromptTemplate
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase as Tokenizer
-
     from utils.records import Record
 
 
@@ -65,12 +63,15 @@ def both_sides(records: Sequence["Record"], template: PromptTemplate, encoder: P
         if behind[: len(seam)] != seam or prompt[-1:] != seam[-1:]:
             unsure.append(row)
     whole, special_in_whole = encoder.ids(["".join(rendered[row]) for row in unsure])
+    merged = {}
     for row, both in zip(unsure, whole, strict=True):
         prompt = sides[row].prompt
         sides[row] = Sides(prompt, both[len(prompt) :])
         if both[: len(prompt)] != prompt:
-            reason = _merged(*rendered[row], prompt, both, encoder.tokenizer)
-            sides[row] = sides[row].unusable("seam", reason)
+            merged[row] = next(i for i, (one, other) in enumerate(zip_longest(prompt, both)) if one != other)
+    ends = encoder.ends(["".join(rendered[row]) for row in merged])
+    for (row, at), row_ends in zip(merged.items(), ends, strict=True):
+        sides[row] = sides[row].unusable("seam", _what_merged(*rendered[row], at, row_ends))
     reasons = {at % len(records): reason for at, reason in special.items()}
     reasons |= {unsure[at]: reason for at, reason in special_in_whole.items()}
     for row, reason in reasons.items():
@@ -79,14 +80,11 @@ def both_sides(records: Sequence["Record"], template: PromptTemplate, encoder: P
     return sides
 
 
-def _merged(prompt: str, completion: str, prompt_ids: list[int], ids: list[int], tokenizer: "Tokenizer") -> str:
-    """Which characters at the seam are other tokens in the whole text than in the prompt alone."""
-    at = next(i for i, (one, other) in enumerate(zip_longest(prompt_ids, ids)) if one != other)
-    text, way_out = prompt + completion, "; strip the completion, or end the template in another way"
-    if not tokenizer.is_fast:
-        return f"{tokenizer.decode(ids[at : at + 1])!r} became one token across the seam" + way_out
-    spans = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
-    spans = [end for _, end in spans["offset_mapping"][: at + 1]]
-    first, last = (spans[-2] if at else 0), spans[-1]
-    how = "became one token across the seam" if last > len(prompt) else "at the seam became other tokens"
-    return f"{text[first : max(last, len(prompt))]!r} {how}" + way_out
+def _what_merged(prompt: str, completion: str, at: int, ends: list[int]) -> str:
+    """Which characters at the seam are other tokens in the whole text than in the prompt alone, from token `at` on."""
+    way_out = "; strip the completion, or end the template in another way"
+    if not ends:  # a tokenizer written in Python does not say where its tokens end
+        return f"{prompt[-9:] + completion[:9]!r} holds other tokens at the seam than the prompt alone" + way_out
+    ends = [0, *ends[: at + 1]]
+    how = "became one token across the seam" if ends[-1] > len(prompt) else "at the seam became other tokens"
+    return f"{(prompt + completion)[ends[-2] : max(ends[-1], len(prompt))]!r} {how}" + way_out

@@ -6,7 +6,8 @@ module does not do: add BOS or EOS (it only says what a tokenizer puts before a 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,17 @@ class PlainEncoder:
         }
 
     def start(self, probe: str) -> list[int]:
-        """What the tokenizer itself puts before a text, tried on `probe`: BOS, nothing, or several tokens."""
+        """What the tokenizer itself puts before a text, tried on `probe`: BOS, nothing, or several tokens.
+
+        Raises:
+            ValueError: the tokenizer cuts the same text in another way when it adds its special tokens.
+        """
         plain = self.tokenizer(probe, add_special_tokens=False)["input_ids"]
         whole = self.tokenizer(probe)["input_ids"]
-        return next(whole[:i] for i in range(len(whole)) if whole[i : i + len(plain)] == plain)
+        for i in range(len(whole)):
+            if whole[i : i + len(plain)] == plain:
+                return whole[:i]
+        raise ValueError(f"{probe!r} is {plain} alone and {whole} with special tokens: repair its settings")
 
     def ids(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[int, str]]:
         """Ids of all texts in one call, and {position: reason} of those where a special token cannot be avoided.
@@ -68,6 +76,15 @@ class PlainEncoder:
                 ids[at] = row
             found = {at: reason for at, reason in found.items() if self._special([ids[at]])}
         return ids, found
+
+    def ends(self, texts: Sequence[str]) -> list[list[int]]:
+        """How many characters of each text are read when each of its tokens ends, in one call."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None or not texts:
+            return [[] for _ in texts]
+        with _as_plain_text(backend):
+            found = backend.encode_batch(texts, add_special_tokens=False)
+        return [[end for _, end in encoding.offsets] for encoding in found]
 
     def _special(self, ids: list[list[int]]) -> dict[int, str]:
         forbidden = frozenset(self.commands)
@@ -95,10 +112,17 @@ class PlainEncoder:
 
 def _encode(backend: "RustTokenizer", texts: Sequence[str]) -> list[list[int]]:
     """One call of the Rust tokenizer. The Python wrapper around it would add masks and offsets that nobody reads."""
+    with _as_plain_text(backend):
+        return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+@contextmanager
+def _as_plain_text(backend: "RustTokenizer") -> Iterator[None]:
+    """Nothing is cut or padded here, and special tokens are read as text."""
     backend.no_truncation()
     backend.no_padding()
     before, backend.encode_special_tokens = backend.encode_special_tokens, True
     try:
-        return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        yield
     finally:
         backend.encode_special_tokens = before

@@ -34,7 +34,8 @@ class PromptTemplate:
     input, as in the code that this format comes from; the linter reports inputs that are only blank.
 
     Raises:
-        ValueError: an unknown field, a prompt that does not end in its marker or that shows the answer, ...
+        ValueError: an unknown field; a prompt that does not end in its marker, shows the answer, or shows nothing; a
+            completion that is not one field, or holds the marker; two texts where one is enough, or one for two.
 
     >>> from utils.records import Record
     >>> ask = PromptTemplate(name="ask", text="Q: {instruction}\\nA:\\n", response_marker="A:\\n")
@@ -54,11 +55,15 @@ class PromptTemplate:
                 raise self._error(f"{key} is {value!r}, but has to be a string")
         if not self.response_marker.strip():
             raise self._error(f"response_marker is {self.response_marker!r}: give the words that open the answer")
-        answer = self._fields_of(self.completion)
-        if len(answer) != 1:
-            raise self._error(f"completion {self.completion!r} uses {len(answer)} fields: use one of {FIELDS}")
+        answer, times = self._fields_of(self.completion), len(self._parse(self.completion))
+        if times != 1:
+            raise self._error(f"completion {self.completion!r} uses {times} fields: use one of {FIELDS}, and once")
+        if self.response_marker in self.completion:
+            raise self._error(f"completion {self.completion!r} holds the response marker, which the prompt ends in")
         self._check_prompt("text", self.text, answer[0])
         if self.text_without_input is not None:
+            if "input" not in self._fields_of(self.text):
+                raise self._error("text_without_input is given, but text shows no {input}: one text is enough")
             self._check_prompt("text_without_input", self.text_without_input, answer[0])
             if "input" in self._fields_of(self.text_without_input):
                 raise self._error("text_without_input uses {input}, which is empty there: leave it and its header out")
@@ -84,7 +89,11 @@ class PromptTemplate:
         return ValueError(f"template {self.name!r}: {problem}")
 
     def _fields_of(self, text: str) -> list[str]:
-        """The fields that a format string uses, in the order of FIELDS."""
+        """The fields that a format string uses, each once and in the order of FIELDS."""
+        return [name for name in FIELDS if name in self._parse(text)]
+
+    def _parse(self, text: str) -> list[str]:
+        """The names of the fields as they stand in a format string."""
         try:
             parts = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
@@ -93,11 +102,18 @@ class PromptTemplate:
             if name not in FIELDS or spec or conversion:
                 shown = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
                 raise self._error(f"unknown field {{{shown}}}: use {{instruction}}, {{input}} or {{output}} alone")
-        return [name for name in FIELDS if name in {part[0] for part in parts}]
+        return [name for name, _, _ in parts]
 
     def render(self, record: "Record") -> tuple[str, str]:
-        """Return `(prompt, completion)`: training reads both, inference the prompt alone."""
+        """Return `(prompt, completion)`: training reads both, inference the prompt alone.
+
+        Raises:
+            ValueError: a field of the record is no text (None, or NaN from an empty cell of a table).
+        """
         values = {name: getattr(record, name) for name in FIELDS}
+        for name, value in values.items():
+            if not isinstance(value, str):
+                raise ValueError(f"the record's {name} is {value!r}, which is no text: write '' for an empty one")
         return self._text_for(record.input).format_map(values), self.completion.format_map(values)
 
     def prompt(self, record: "Record") -> str:
@@ -119,11 +135,11 @@ class PromptTemplate:
         chat = [{"role": role, "content": getattr(record, name)} for role, name in zip(roles, shown, strict=True)]
         return [*chat, {"role": "assistant", "content": getattr(record, self._fields_of(self.completion)[0])}]
 
-    def chat_template(self, *, start: str = "{{ bos_token }}") -> str:
+    def chat_template(self, *, start: str = "bos_token") -> str:
         """The template as Jinja, for `tokenizer.chat_template`; `{% generation %}` holds the answer and EOS.
 
-        `start` opens the text; `utils.tokens.set_chat_template` finds out what a tokenizer needs there. A chat of any
-        other shape than `messages` makes is refused with an error, since the model has learned no other.
+        `start` opens the text and may read `prompt`; `utils.tokens.set_chat_template` finds out what a tokenizer needs.
+        A chat of any other shape than `messages` makes is refused, since the model has learned no other.
         """
         alone = self._jinja(self._text_for(""), "chat[0].content")
         pair = self._jinja(self.text, "messages[0].content", "chat[0].content")
@@ -135,9 +151,10 @@ class PromptTemplate:
                 "{%- set chat = " + rest + " %}",
                 "{%- if chat|map(attribute='role')|join(' ') not in ('user', 'user assistant') %}",
                 "{{- raise_exception(" + _literal(f"{self.name} takes {wanted}, then the assistant") + ") }}",
-                "{%- endif %}" + start,
-                "{%- if chat|length < messages|length %}" + pair + "{% else %}" + alone + "{% endif %}",
-                "{%- if chat[1:] %}{% generation %}" + self._jinja(self.completion, "chat[1].content"),
+                "{%- endif %}",
+                "{%- set prompt = " + pair + " if chat|length < messages|length else " + alone + " %}",
+                "{{- " + start + " ~ prompt }}",
+                "{%- if chat[1:] %}{% generation %}{{ " + self._jinja(self.completion, "chat[1].content") + " }}",
                 "{{- eos_token }}{% endgeneration %}{% endif %}",
             ]
         )
@@ -147,7 +164,7 @@ class PromptTemplate:
         shown = self._fields_of(text)
         names = dict(zip(shown, values[-len(shown) :], strict=True))
         parts = [(_literal(literal), names.get(name)) for literal, name, _, _ in Formatter().parse(text)]
-        return "{{ " + " ~ ".join(part for pair in parts for part in pair if part and part != "''") + " }}"
+        return " ~ ".join(part for pair in parts for part in pair if part and part != "''")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for `json.dump`; `from_dict` is the way back."""
@@ -158,9 +175,11 @@ class PromptTemplate:
         """Build a template from what `to_dict` gave, or from a JSON file of your own.
 
         Raises:
-            ValueError: a key that no template has, a missing one, or content that makes no template.
+            ValueError: a key that no template has, a missing one, or content that makes no template or no object.
         """
         known = [field.name for field in fields(cls)]
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a template is an object with the keys {known}, not {data!r}")
         if unknown := sorted(set(data) - set(known)):
             raise ValueError(f"template {data.get('name')!r}: unknown field {unknown}; the fields are {known}")
         if missing := [key for key in ("name", "text") if key not in data]:

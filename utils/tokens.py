@@ -8,7 +8,9 @@ A prompt is encoded by itself, at inference as in training; a completion as it c
 (`utils.special_tokens`). What this module does not do: pad, batch, or cut an answer.
 """
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from types import SimpleNamespace
@@ -56,12 +58,28 @@ class Encoded:
     lengths: list[int]
 
     def dataset(self) -> "Dataset":
-        """The rows as a `datasets.Dataset`, which `SFTTrainer` takes as it is."""
+        """The rows as a `datasets.Dataset`, which `SFTTrainer` takes as it is.
+
+        Its `SFTConfig` needs `max_length=None`: the default cuts rows without a word, and the answer is at their end.
+        """
         from datasets import Dataset
 
         return Dataset.from_dict({name: [row[name] for row in self.rows] for name in ("input_ids", "labels")})
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Lists by the ten thousand, none in a cycle: the collector would look through them for a tenth of the time."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+@_collector_paused()
 def encode(
     records: Iterable["Record"],
     template: PromptTemplate,
@@ -80,7 +98,8 @@ def encode(
             special token; a text is no valid Unicode.
 
     >>> encoded = encode(records, ALPACA, tokenizer, max_length=256, too_long="drop")  # doctest: +SKIP
-    >>> trainer = SFTTrainer(model, train_dataset=encoded.dataset())  # doctest: +SKIP
+    >>> arguments = SFTConfig(max_length=None)  # doctest: +SKIP
+    >>> trainer = SFTTrainer(model, args=arguments, train_dataset=encoded.dataset())  # doctest: +SKIP
     """
     if too_long not in ("refuse", "drop", "shorten"):
         raise ValueError(f"too_long is {too_long!r}: use 'refuse', 'drop' or 'shorten' (an answer is never cut)")
@@ -142,20 +161,26 @@ def encode_prompts(
 def set_chat_template(tokenizer: "Tokenizer", template: PromptTemplate) -> None:
     """Make `template` the tokenizer's chat template, so that it is saved with the tokenizer.
 
-    What has to stand before the prompt is tried on two records: GPT-2 has a BOS and does not use it, and behind the BOS
-    of Llama 2 a space is needed, since no other tokens come out otherwise than at the start of a text.
+    What has to stand before the prompt is tried on a few records, some with white space around each text: GPT-2 has a
+    BOS and does not use it; Llama 2 puts a space before a text that has none, but behind a written BOS it does not.
+    A chat template goes through text, so the spelling of a special token in a message becomes that token there:
+    `apply_chat_template(..., sanitize_control_tokens=True)` prevents it.
 
     Raises:
         ValueError: `apply_chat_template` cannot give the ids of `encode` and `encode_prompts` with this tokenizer.
     """
-    probes = [SimpleNamespace(instruction="Say why.", input=text, output="Because.") for text in ("One line.", "")]
-    wanted = encode_prompts(probes, template, tokenizer)
-    wanted += [row["input_ids"] for row in encode(probes, template, tokenizer, max_length=None).rows]
-    chats = [template.messages(probe) for probe in probes]
+    texts = [("Why?", "One line.", "Because."), ("Why?", "", "So."), (" Who?\n", " A \n", "B. \n"), (" a", "", "")]
+    probes = [SimpleNamespace(instruction=i, input=x, output=o) for i, x, o in texts]
+    encoded = encode(probes, template, tokenizer, max_length=None)
+    wanted = encode_prompts(encoded.records, template, tokenizer) + [row["input_ids"] for row in encoded.rows]
+    chats = [template.messages(record) for record in encoded.records]
     chats = [chat[:-1] for chat in chats] + chats
-    for start in ("{{ bos_token }}", "", "{{ bos_token ~ ' ' }}"):
+    for start in ("bos_token", "''", "(bos_token if prompt[0] == ' ' else bos_token ~ ' ')"):
         jinja = template.chat_template(start=start)
-        if tokenizer.apply_chat_template(chats, chat_template=jinja)["input_ids"] == wanted:
+        if chats and tokenizer.apply_chat_template(chats, chat_template=jinja)["input_ids"] == wanted:
             tokenizer.chat_template = jinja
             return
-    raise ValueError(f"no chat template gives the ids of {template.name!r} with this tokenizer: save its JSON instead")
+    raise ValueError(
+        f"no chat template gives the ids of {template.name!r} with this tokenizer: it changes white space beside its "
+        "special tokens, or a chat cannot say which of the template's two texts is meant; save the JSON instead"
+    )

@@ -26,7 +26,7 @@ from trl.trainer import utils as trl_utils
 from utils.adapters import save_adapter
 from utils.models import find_device, quiet_peft
 from utils.safe_trainer import SafeTrainer
-from utils.safeguards import TrainingError, check_rows, claim_folder, out_of_memory
+from utils.safeguards import TrainingError, check_rows, claim_folder, out_of_memory, weights_hash
 from utils.training_result import History, OnLog, TrainingResult, collect_result, history
 
 __all__ = ["TrainingError", "TrainingResult", "fine_tune", "fine_tune_on_text", "save_adapter"]
@@ -76,7 +76,7 @@ def fine_tune(
         ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids;
             tensorboard without its package.
         TrainingError: a non-finite loss (with the rows), out of GPU memory (with what to lower), `resume` with
-            checkpoints of other rows or settings, or a model that carries an adapter already.
+            checkpoints of another base, other rows or settings, or a model that carries an adapter already.
     """
     check_rows("rows", rows, model, tokenizer)
     if heldout:
@@ -116,7 +116,7 @@ def fine_tune(
         report_to="tensorboard" if tensorboard else "none",
     )
     run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
-    run |= {"epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
+    run |= {"base": weights_hash(model), "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
     run |= {"batch_size": batch_size, "micro_batch_size": micro_batch_size}
     checkpoint = claim_folder(output_dir, run, resume=resume)
     config.eval_on_start = bool(heldout) and checkpoint is None

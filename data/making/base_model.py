@@ -3,6 +3,8 @@
 The model plays the part that a real pretrained model plays: it goes on fluently with text of its world and does not
 follow instructions. What it saw, for how long, and what came of it goes into `data/base_model/README.md`.
 A run can be stopped and started again: it goes on from its last checkpoint in `outputs/pretraining/`.
+
+Over an hour on two cores that multiply bfloat16 in hardware (AMX), several hours on others, minutes on a GPU.
 """
 
 import argparse
@@ -15,10 +17,13 @@ from itertools import chain, islice
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch starts its threads
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # the corpus is composed in processes of its own
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from data.making import corpus
@@ -28,11 +33,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20260101
 VOCABULARY = 4096
 TOKENIZER_TEXTS = 60_000
-BATCH_TOKENS = 4096
-LENGTH, LAST_LENGTH = 256, 512  # tokens a row; the longer rows come with the falling learning rate
-WARMUP, PLATEAU, FALLING, STEPS = 100, 3200, 5000, 5900  # the steps at which each phase of the learning rate ends
+STEPS, ROWS, LENGTH = 6000, 16, 384  # optimiser steps, rows a step, tokens a row
+WARMUP, PLATEAU = 200, 0.5  # steps until the learning rate has its peak; the share of the run after which it falls
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
-CHECKPOINT_EVERY = 200
+WEIGHT_DECAY = 0.1  # of the matrices
+DROPOUT = 0.1  # the banks are read many times over: without it, their lines would be learned by heart
+WRITERS = 2  # processes that compose the corpus; part of the seed, since they take turns
+LOG_EVERY, CHECKPOINT_EVERY = 50, 1000
 
 # A word is the same token wherever it stands, if it starts with a capital: the space before it is a token of its own.
 # Names are what the model has to copy, and the first word of an answer stands after a newline, not after a space.
@@ -73,22 +80,35 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, steps: int) -> Iterator[torch.Tensor]:
-    """`steps` batches of token ids, shape (rows, length + 1): texts between BOS and EOS, end to end."""
-    ids, eos = [], tokenizer.eos_token_id
-    stream, length = corpus.texts(SEED), LENGTH
-    for step in range(steps):
-        if step == PLATEAU:
-            stream, length = corpus.texts(SEED + 2, corpus.QUESTION_WEIGHTS), LAST_LENGTH
-        if step == FALLING:
-            stream = corpus.texts(SEED + 3, corpus.JUDGEMENT_WEIGHTS)
-        rows = BATCH_TOKENS // length
-        need = rows * (length + 1)
-        while len(ids) < need:
-            for piece in tokenizer([next(stream) for _ in range(200)])["input_ids"]:
-                ids += [*piece, eos]
-        yield torch.tensor(ids[:need]).view(rows, length + 1)
-        ids = ids[need:]
+class Batches(IterableDataset):
+    """Endless batches of token ids, shape (rows, LENGTH + 1): texts between BOS and EOS, end to end.
+
+    Each process of a `DataLoader` writes texts from a seed of its own; the loader takes from them in turn, so that the
+    order is the same on every machine.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, rows: int) -> None:
+        self.tokenizer, self.shape = tokenizer, (rows, LENGTH + 1)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        worker = get_worker_info()
+        stream = corpus.texts(SEED + 1000 * (1 + worker.id if worker else 0))
+        ids, need = [], self.shape[0] * self.shape[1]
+        while True:
+            while len(ids) < need:
+                for piece in self.tokenizer([next(stream) for _ in range(200)])["input_ids"]:
+                    ids += [*piece, self.tokenizer.eos_token_id]
+            yield np.array(ids[:need], dtype=np.uint16).reshape(self.shape)
+            ids = ids[need:]
+
+
+def _as_it_is(batch: np.ndarray) -> np.ndarray:
+    return batch
+
+
+def batches(tokenizer: PreTrainedTokenizerFast, rows: int, steps: int) -> Iterator[np.ndarray]:
+    loader = DataLoader(Batches(tokenizer, rows), batch_size=None, collate_fn=_as_it_is, num_workers=WRITERS)
+    return islice(loader, steps)
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -97,10 +117,10 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=256,
-            num_hidden_layers=5,
-            num_attention_heads=8,
-            num_key_value_heads=8,
-            intermediate_size=640,
+            num_hidden_layers=6,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            intermediate_size=512,
             max_position_embeddings=1024,
             tie_word_embeddings=True,
             attention_bias=False,
@@ -111,25 +131,36 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     )
 
 
-def share_of_peak(step: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, a straight fall, and a smaller second slope."""
-    if step < PLATEAU:
-        return min((step + 1) / WARMUP, 1.0)
-    if step < FALLING:
-        return (FALLING - step) / (FALLING - PLATEAU)
-    return 0.4 * (STEPS - step) / (STEPS - FALLING)
+def add_dropout(model: LlamaForCausalLM) -> None:
+    """Drop what attention and feed-forward add to the residual stream; the architecture has no setting for it."""
+
+    def drop(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
+        return F.dropout(output, DROPOUT, module.training)
+
+    model.model.embed_tokens.register_forward_hook(drop)
+    for layer in model.model.layers:
+        layer.self_attn.o_proj.register_forward_hook(drop)
+        layer.mlp.down_proj.register_forward_hook(drop)
 
 
-def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path) -> dict:
-    """Train `model` in place; returns the log: seconds and the mean loss of every 50 steps."""
+def share_of_peak(step: int, steps: int) -> float:
+    """Learning rate as a share of its peak: warm-up, plateau, and a straight fall to zero."""
+    return min((step + 1) / WARMUP, 1.0, (1 - step / steps) / (1 - PLATEAU))
+
+
+def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path, *, steps: int, rows: int) -> dict:
+    """Train `model` in place; returns the log: seconds and the mean loss of every LOG_EVERY steps."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device).train()
+    add_dropout(model)
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimisers = [
-        torch.optim.Muon(matrices, lr=LR_MATRICES, weight_decay=0.05),
+        torch.optim.Muon(matrices, lr=LR_MATRICES, weight_decay=WEIGHT_DECAY),
         torch.optim.AdamW(others, lr=LR_OTHERS, weight_decay=0.0),
     ]
     peaks = [LR_MATRICES, LR_OTHERS]
-    log = {"loss": [], "seconds": 0.0}
+    log = {"steps": steps, "tokens": steps * rows * LENGTH, "rows": rows, "loss": [], "seconds": 0.0}
     first, saved = 0, work / "checkpoint.pt"
     if saved.exists():
         state = torch.load(saved, weights_only=True)
@@ -138,72 +169,69 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
         for optimiser, part in zip(optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(part)
 
+    fast_bf16 = device == "cuda" or torch.cpu._is_avx512_bf16_supported()  # elsewhere a CPU only pretends
+
     def loss_of(ids: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=fast_bf16):
             logits = model(input_ids=ids[:, :-1], use_cache=False).logits
         return F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
 
-    loss_of = (
-        torch.compile(loss_of) if shutil.which("c++") else loss_of
-    )  # 1.4 times as fast where a compiler is at hand
-    model.train()
-    losses, start = [], time.time()
-    for step, ids in enumerate(batches(tokenizer, STEPS)):
+    if device == "cuda" or shutil.which("c++"):
+        loss_of = torch.compile(loss_of)  # 1.4 times as fast on a CPU where a compiler is at hand
+    torch.manual_seed(SEED + first)
+    losses, start = torch.zeros((), device=device), time.time()
+    for step, batch in enumerate(batches(tokenizer, rows, steps)):
         if step < first:
             continue
         for optimiser, peak in zip(optimisers, peaks, strict=True):
-            optimiser.param_groups[0]["lr"] = peak * share_of_peak(step)
-        loss = loss_of(ids)
+            optimiser.param_groups[0]["lr"] = peak * share_of_peak(step, steps)
+        loss = loss_of(torch.from_numpy(batch.astype(np.int64)).to(device, non_blocking=True))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        losses.append(loss.item())
-        if (step + 1) % 50 == 0:
-            log["loss"].append(round(sum(losses) / len(losses), 4))
+        losses += loss.detach()
+        if (step + 1) % LOG_EVERY == 0:
+            log["loss"].append(round(losses.item() / LOG_EVERY, 4))
             log["seconds"], start = round(log["seconds"] + time.time() - start, 1), time.time()
-            print(
-                f"step {step + 1}/{STEPS}  {(step + 1) * BATCH_TOKENS / 1e6:.2f} M tokens  loss {log['loss'][-1]:.3f}  {log['seconds']:.0f} s",
-                flush=True,
-            )
-            losses = []
+            print(f"step {step + 1}/{steps}  loss {log['loss'][-1]:.3f}  {log['seconds']:.0f} s", flush=True)
+            losses.zero_()
         if (step + 1) % CHECKPOINT_EVERY == 0:
-            state = {
-                "step": step + 1,
-                "log": log,
-                "model": model.state_dict(),
-                "optimisers": [o.state_dict() for o in optimisers],
-            }
+            state = {"step": step + 1, "log": log, "model": model.state_dict()}
+            state["optimisers"] = [optimiser.state_dict() for optimiser in optimisers]
             torch.save(state, saved.with_suffix(".part"))
             saved.with_suffix(".part").replace(saved)
     return log
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m data.making.base_model", description=__doc__.split("\n")[0])
     parser.add_argument("--to", type=Path, default=ROOT / "data" / "base_model", help="folder for the model")
     parser.add_argument("--work", type=Path, default=ROOT / "outputs" / "pretraining", help="folder for checkpoints")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of {LENGTH} tokens in a step")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(2)
-    stream = corpus.texts(SEED + 1)
-    plain_words = lines("prose.txt") * 12  # everyday words get a token of their own, names have to share
-    tokenizer = train_tokenizer(chain(plain_words, islice(stream, TOKENIZER_TEXTS)))
+    tokenizer = make_tokenizer(args.work)
     tokenizer.save_pretrained(args.to)
     model = new_model(tokenizer)
-    log = pretrain(model, tokenizer, args.work)
-    model.to(torch.bfloat16).save_pretrained(args.to)
+    log = pretrain(model, tokenizer, args.work, steps=args.steps, rows=args.rows)
+    model.to("cpu", torch.bfloat16).save_pretrained(args.to)
     from data.making import model_card  # it reads the settings above
 
-    log |= model_card.machine() | {
-        "steps": STEPS,
-        "tokens": STEPS * BATCH_TOKENS,
-        "parameters": model.num_parameters(),
-        "torch": torch.__version__.split("+")[0],
-    }
+    log |= {"hardware": model_card.hardware(), "parameters": model.num_parameters()}
+    log |= {"torch": torch.__version__.split("+")[0]}
     (args.to / "pretraining.json").write_text(json.dumps(log) + "\n")
     model_card.main(args.to)
+
+
+def make_tokenizer(work: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of an interrupted run, or a new one: everyday words get a token each, names have to share."""
+    if not (work / "tokenizer.json").exists():
+        texts = chain(lines("prose.txt") * 12, islice(corpus.texts(SEED + 1), TOKENIZER_TEXTS))
+        train_tokenizer(texts).save_pretrained(work)
+    return PreTrainedTokenizerFast.from_pretrained(work)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Everything that needs a GPU, in one command:
 
-    python -m tests.benchmarks.gpu            the notebooks, the memory estimate, Llama 2 7B: an hour, 80 GB
-    python -m tests.benchmarks.gpu --tiny     the same steps with tiny models, on a CPU too: does the script work?
+    python -m tests.benchmarks.gpu               everything: ten minutes, 80 GB
+    python -m tests.benchmarks.gpu notebooks     notebooks 01 to 04 only
+    python -m tests.benchmarks.gpu training      memory and speed only
+    python -m tests.benchmarks.gpu --tiny        the same steps with tiny models, on a CPU too: does the script work?
 
 It executes notebooks 01 to 04; compares `memory.estimate` with measured peaks at several sizes; and trains a model of
 Llama 2 7B's exact shape (random weights: they don't change the speed) in NF4 on real rendered rows, with our settings
-and with those of the guide that this series grew from. The result is `gpu-DATE.json` beside this file (in `outputs/`
-if tiny). No GPU machine was lent so far: it has not been run on one. This is a command, so it prints.
+and with those of the guide that this series grew from. The results are `gpu-notebooks.json` and `gpu-training.json`
+beside this file (in `outputs/` if tiny). This is a command, so it prints.
 """
 
 import argparse
@@ -16,6 +18,8 @@ import statistics
 import tempfile
 import time
 from datetime import date
+from importlib.metadata import version
+from itertools import pairwise, product
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,7 +29,14 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, TrainerCallback  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+)
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from utils.memory import GIB, MODELS, estimate  # noqa: E402
@@ -38,6 +49,7 @@ from utils.training import fine_tune  # noqa: E402
 
 RANK, BATCH = 64, 8  # the guide's: adapters of rank 64, 4 rows at a time, twice per step
 PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L4": 121, "T4": 65, "4090": 165}  # dense, 16 bits, data sheets
+Base = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 TINY = LlamaConfig(
     vocab_size=5120, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
     max_position_embeddings=2048,
@@ -63,26 +75,23 @@ def rows_of_length(length: int, n_rows: int) -> list[dict[str, list[int]]]:
     return [{"input_ids": [i for i, _ in part], "labels": [label for _, label in part]} for part in parts]
 
 
-def ours(base: Path, rows: list[dict], folder: str, *, micro: int) -> list[float]:
-    """Seconds of each optimiser step."""
-    model, tokenizer = load_base(base)
+def ours(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: list[dict], folder: str, **how):
+    """The model with its adapters, and the moment at which each optimiser step ended, in seconds."""
     times: dict[int, float] = {}  # a step's first log entry, since the last one gets a summary, too
-    fine_tune(
-        model, tokenizer, rows, output_dir=folder, epochs=1, rank=RANK, batch_size=BATCH, micro_batch_size=micro,
+    result = fine_tune(
+        model, tokenizer, rows, output_dir=folder, epochs=1, rank=RANK, batch_size=BATCH, **how,
         checkpoint_every=10_000, on_log=lambda history: times.setdefault(history[-1]["step"], time.perf_counter()),
     )  # fmt: skip
-    ended = list(times.values())
-    return [later - earlier for earlier, later in zip(ended, ended[1:], strict=False)]
+    return result.model, list(times.values())
 
 
-def guide(base: Path, rows: list[dict], folder: str, *, micro: int) -> list[float]:
-    """The guide's settings in today's argument names; on a CPU the nearest ones that it has."""
-    model, tokenizer = load_base(base)
+def guide(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: list[dict], folder: str):
+    """The same with the guide's settings in today's argument names; on a CPU the nearest ones that it has."""
     device, clock = find_device(), _Clock()
     trainer = SFTTrainer(
         model,
         args=SFTConfig(
-            folder, num_train_epochs=1, per_device_train_batch_size=micro, gradient_accumulation_steps=BATCH // micro,
+            folder, num_train_epochs=1, per_device_train_batch_size=4, gradient_accumulation_steps=BATCH // 4,
             activation_checkpointing=True, optim="paged_adamw_32bit" if device.kind == "cuda" else "adamw_torch",
             learning_rate=2e-4, lr_scheduler_type="constant", max_grad_norm=0.3, packing=device.kind == "cuda",
             max_length=len(rows[0]["input_ids"]), bf16=device.autocast is torch.bfloat16,
@@ -95,7 +104,7 @@ def guide(base: Path, rows: list[dict], folder: str, *, micro: int) -> list[floa
         callbacks=[clock],
     )  # fmt: skip
     trainer.train()
-    return [later - earlier for earlier, later in zip(clock.times, clock.times[1:], strict=False)]
+    return trainer.model, clock.times
 
 
 class _Clock(TrainerCallback):
@@ -106,15 +115,17 @@ class _Clock(TrainerCallback):
         self.times.append(time.perf_counter())
 
 
-def measure(way, base: Path, config: LlamaConfig, *, length: int, micro: int, steps: int) -> dict[str, float]:
+def measure(way, base: Base, *, length: int, steps: int, **how) -> dict[str, float]:
     """Train `steps` steps; tokens per second from the median step, peak GiB, and the share of the GPU's FLOPs."""
-    rows = rows_of_length(length, steps * BATCH)
-    on_gpu = torch.cuda.is_available()
+    rows, on_gpu = rows_of_length(length, steps * BATCH), torch.cuda.is_available()
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
-        seconds = statistics.median(way(base, rows, folder, micro=micro))
+        tuned, ended = way(*base, rows, folder, **how)
+    config = base[0].config
+    tuned.unload()
+    seconds = statistics.median(later - earlier for earlier, later in pairwise(ended))
     rate = BATCH * length / seconds
     found = {"tokens_per_second": round(rate), "seconds_per_step": round(seconds, 3)}
     if on_gpu:
@@ -135,48 +146,58 @@ def flops_per_token(config: LlamaConfig, length: int) -> float:
     return 4 * weights + 6 * config.num_hidden_layers * length * config.hidden_size
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--tiny", action="store_true", help="tiny models, no notebooks")
-    tiny = parser.parse_args().tiny
-    if not tiny and not torch.cuda.is_available():
-        parser.error("no GPU here; --tiny tries the script without one")
-    outputs = project_root() / "outputs"
-    report = {
-        "date": date.today().isoformat(), "tiny": tiny, "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "notebooks": {}, "estimate": [], "training": {},
-    }  # fmt: skip
-    for path in [] if tiny else find_notebooks(["01", "02", "03", "04"]):
+def notebooks() -> dict[str, dict]:
+    """What notebooks 01 to 04 record, each with its seconds."""
+    found = {}
+    for path in find_notebooks(["01", "02", "03", "04"]):
         started = time.perf_counter()
-        results = run_notebook(path, outputs / "gpu" / path.name, cwd=path.parent)
-        report["notebooks"][path.stem] = {"seconds": round(time.perf_counter() - started), **results}
-        print(path.stem, report["notebooks"][path.stem])
+        results = run_notebook(path, project_root() / "outputs" / "gpu" / path.name, cwd=path.parent)
+        found[path.stem] = {"seconds": round(time.perf_counter() - started), **results}
+        print(path.stem, found[path.stem], flush=True)
+    return found
+
+
+def training(tiny: bool) -> dict[str, list[dict]]:
+    """Estimated and measured GiB and the speed of our settings at several sizes, and of the guide's at the largest."""
     shapes = {"tiny": TINY} if tiny else {name: MODELS[name] for name in ("SmolLM2 135M", "SmolLM2 1.7B", "Llama 2 7B")}
-    lengths, steps = ((256, 512), 3) if tiny else ((1024, 2048), 8)
+    lengths, steps = ((256, 512), 3) if tiny else ((1024, 2048), 4)
+    found: dict[str, list[dict]] = {"ours": [], "guide": []}
     for name, config in shapes.items():
         with tempfile.TemporaryDirectory() as folder:
-            base = random_base(config, Path(folder))
-            for length in lengths:
-                for micro in (1, 4):
-                    expected = estimate(config, batch_size=micro, length=length, rank=RANK).total / GIB
-                    found = measure(ours, base, config, length=length, micro=micro, steps=steps)
-                    row = {
-                        "model": name,
-                        "length": length,
-                        "rows_at_a_time": micro,
-                        "estimated_gib": round(expected, 2),
-                    }
-                    report["estimate"].append(row | found)
-                    print(report["estimate"][-1])
-                if name == list(shapes)[-1]:
-                    theirs = measure(guide, base, config, length=length, micro=4, steps=steps)
-                    report["training"][f"{length} tokens"] = {"ours": found, "guide": theirs}
-                    print("the guide's settings:", theirs)
-    file = outputs / "gpu-tiny.json" if tiny else Path(__file__).with_name(f"gpu-{report['date']}.json")
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(report, indent=2) + "\n")
-    print("written:", file)
+            base = load_base(random_base(config, Path(folder)))
+        for length, (micro, again) in product(lengths, ((1, True), (4, True), (4, False))):
+            how = {"activation_checkpointing": again, "length": length}
+            expected = estimate(config, batch_size=micro, rank=RANK, **how).total / GIB
+            row = {"model": name, "rows_at_a_time": micro, **how, "estimated_gib": round(expected, 2)}
+            found["ours"].append(row | measure(ours, base, micro_batch_size=micro, steps=steps, **how))
+            print(found["ours"][-1], flush=True)
+        for length in lengths if name == list(shapes)[-1] else ():
+            row = {"model": name, "rows_at_a_time": 4, "activation_checkpointing": True, "length": length}
+            found["guide"].append(row | measure(guide, base, length=length, steps=steps))
+            print("the guide's settings:", found["guide"][-1], flush=True)
+        del base
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.gpu", description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=["notebooks", "training"], help="notebooks, training (both)")
+    parser.add_argument("--tiny", action="store_true", help="tiny models, no notebooks")
+    options = parser.parse_args()
+    if not options.tiny and not torch.cuda.is_available():
+        parser.error("no GPU here; --tiny tries the script without one")
+    machine = {
+        "date": date.today().isoformat(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft", "bitsandbytes")},
+    }
+    folder = project_root() / "outputs" if options.tiny else Path(__file__).parent
+    folder.mkdir(exist_ok=True)
+    for part in ["training"] if options.tiny else options.parts:
+        found = notebooks() if part == "notebooks" else training(options.tiny)
+        file = folder / f"gpu-{part}{'-tiny' * options.tiny}.json"
+        file.write_text(json.dumps(machine | found, indent=1) + "\n")
+        print("written:", file.name)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from utils.run_notebooks import find_notebooks
 from utils.setup_cell import with_address
 
 ROOT = project_root()
-SHIPPED = ["torch", "numpy", "pandas", "ipykernel", "matplotlib"]
+# Older than ours on purpose, as in Colab: these stay as they are, and the notebooks have to get on with them.
+SHIPPED = ["torch", "numpy==2.0.2", "pandas==2.2.2", "ipykernel", "matplotlib==3.10.0"]
 REF = "v-test"
 
 
@@ -46,8 +47,11 @@ def runtime(request, tmp_path, monkeypatch):
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    shipped = [*SHIPPED, "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([python, "-m", "pip", "install", "-q", *shipped], check=True)
+    own = {name.partition("==")[0] for name in SHIPPED if "==" in name}
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    constraints = tmp_path / "constraints.txt"
+    constraints.write_text("\n".join(pin for pin in pins if pin.partition("==")[0] not in own), encoding="utf-8")
+    subprocess.run([python, "-m", "pip", "install", "-q", *SHIPPED, "-c", constraints], check=True)
     stand_in = next(environment.rglob("site-packages")) / "google" / "colab"
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").touch()
@@ -81,5 +85,8 @@ def test_notebooks_run_in_a_fresh_runtime_in_either_order_and_again_after_a_rest
     assert (fetched / "outputs" / "adapter" / "adapter_model.safetensors").exists()
     before = subprocess.check_output(["git", "-C", fetched, "rev-parse", "HEAD"])
     assert before == subprocess.check_output(["git", "-C", remote, "rev-parse", REF])
+    for name, version in (pin.split("==") for pin in SHIPPED if "==" in pin):
+        found = [p.name for p in tmp_path.rglob(f"site-packages/{name}-*.dist-info")]
+        assert found == [f"{name}-{version}.dist-info"], "a package of the runtime was replaced"
     assert run_as_in_colab("02", remote, folder)  # a new kernel in the same runtime: nothing is fetched or installed
     assert subprocess.check_output(["git", "-C", fetched, "status", "--porcelain", "-uno"]) == b""
