@@ -39,6 +39,11 @@ def test_alpaca_messages_and_sharegpt_come_back(tmp_path_factory, records):
     assert from_sharegpt(write_jsonl(to_sharegpt(records), folder / "s.jsonl")).records == records
 
 
+def test_gzipped_files_come_back(tmp_path):
+    assert from_instructions(write_json(to_alpaca(RECORDS), tmp_path / "a.json.gz")).records == RECORDS
+    assert from_messages(write_jsonl(to_messages(RECORDS), tmp_path / "m.jsonl.gz")).records == RECORDS
+
+
 def test_datasets_come_back(tmp_path, capfd):
     for path in (tmp_path / "saved", tmp_path / "deep" / "data.parquet"):
         assert from_instructions(save_dataset(to_alpaca(RECORDS), path)).records == RECORDS

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -108,9 +109,9 @@ def test_many_labels_few_rows_each_end_with_a_report_that_says_how_to_ask(model,
 def test_a_job_that_is_interrupted_says_so_in_one_sentence(model, tmp_path):
     words = [word for name, value in small(model).items() for word in ("-p", name, str(value))]
     command = [sys.executable, "-m", "utils.job", *words, "-p", "epochs", "200", "-p", "output_dir", str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=project_root(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests that run in the background ignore it
+    with subprocess.Popen(command, cwd=project_root(), preexec_fn=heard, **pipes) as process:
         next(line for line in process.stdout if line.startswith("epoch"))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=LONG_ENOUGH)

@@ -1,6 +1,7 @@
 """The linter: each rule finds its fault and leaves clean data alone; safe fixes report what they do and then rest."""
 
 import doctest
+import time
 import unicodedata
 
 import pytest
@@ -84,6 +85,9 @@ def test_every_rule_has_a_case_and_a_documented_fix():
         Record("Where does she work?", "", "She works as an AI researcher. I can't believe it, I cannot wait."),
         Record("", "", "I'm sorry, I can't come to your party on 5 May.", "document"),
         Record("Make a quiz", "", "#### Answers: 1. a\n### Response times"),
+        Record("What is the symbol of sodium?", "", "Na"),
+        Record("What is the opposite of this word?", "Empty", "Full"),
+        Record("Translate", "\u202bשלום\u202c", "Hello"),
         phrases("It rains.", "none"),
         phrases(r"C:\new; x is there", format_phrases([r"C:\new; x"])),
     ],
@@ -101,13 +105,15 @@ def test_clean_records_stay_clean(record):
             "As a large language model trained on text …", "I’m sorry, but I can’t help with that.",
             "Sorry, but I cannot answer that.", "Unfortunately, I am unable to browse.", "I cannot fulfill your wish.",
         ],
-        "placeholder_output": ["No input.", "[no output]", "N/A", "n.a.", "#N/A", "No input provided"],
+        "placeholder_output": ["No input.", "[no output]", "N/A", "n.a.", "#N/A", "No input provided", "N A",
+                               "N / A", "N\u00a0A", "n\\a", "NA", "no_output", "No output available"],
         "section_marker": [
             "x ### Human: y", "###Assistant:", "## Input:", "Below is an instruction that describes a task, paired …",
         ],
         "special_token": ["<｜end▁of▁sentence｜>", "[INST]", "<eos>", "[EOS]", "<<SYS>>", "<start_of_turn>", "<s>"],
         "control_character": ["a\x00b", "\x1b[2J", "a\x85b", "a\rb"],
-        "invisible_character": ["a\u200bb", "a\u200cb", "a\u200db", "\ufeffa", "a\u00a0b", "a\u200e b", "a\u2028b"],
+        "invisible_character": ["a\u200bb", "a\u200cb", "a\u200db", "\ufeffa", "a\u00a0b", "a\u200e b", "a\u2028b",
+                                "a\u202eb", "\u2066a\u2069", "a\u2063b"],
         "html_entity": ["&nbsp;", "&#39;", "&#x27;"],
         "html_tag": ["<br/>", "<BR>", "<p class='x'>a", "</font>"],
         "broken_encoding": ["\ufffd", "itâ€™s", "25Â\u00a0€"],
@@ -142,6 +148,19 @@ def test_every_copy_of_a_test_row_leaks():
     assert [finding.row for finding in found if finding.rule == "leakage"] == [0, 1, 2, 3]
 
 
+def test_texts_without_a_word_leak_too():
+    found = lint([label("👍"), label("👍👍"), label("!!!")], test=[label("👍"), label("!!!", "bad")])
+    assert [finding.row for finding in found if finding.rule == "leakage"] == [0, 2]
+
+
+def test_letters_with_another_number_each_stay_cheap():
+    letter = "Dear customer number {}, thank you for your order, we will ship it within two days from today on"
+    started = time.process_time()
+    found = lint([label(letter.format(i)) for i in range(3000)])
+    assert "near_duplicate" not in {finding.rule for finding in found}  # 14 of 20 pieces are shared
+    assert time.process_time() - started < 4  # was 10 when all pairs were compared, and grew with their number
+
+
 def test_excerpts_show_what_is_invisible():
     (finding,) = lint([Record("Say it", "25\u00a0euros", "c")])
     assert finding.excerpt == "25‹U+00A0›euros"
@@ -168,11 +187,11 @@ def test_leakage_into_the_test_part():
 
 
 def test_placeholders_of_hotel_reviews_as_labelled_texts():
-    rows = [{"Text": "No Negative", "Label": "Complaint"}, {"Text": "Nice", "Label": "Other"}]
-    records = from_labels(rows, text="Text", label="Label").records
-    assert ("placeholder_input", 0) in [(finding.rule, finding.row) for finding in lint(records)]
+    rows = [{"Text": text, "Label": "Complaint"} for text in ("No Negative", "N A", "na", "Na", "---")]
+    records = from_labels([*rows, {"Text": "Nice", "Label": "Other"}], text="Text", label="Label").records
+    assert [finding.row for finding in lint(records) if finding.rule == "placeholder_input"] == [0, 1, 2, 3, 4]
     fixed, changes = apply_safe_fixes(records)
-    assert fixed == records[1:] and changes[0].action == "dropped"
+    assert fixed == records[5:] and {change.action for change in changes} == {"dropped"}
 
 
 def test_summary_is_a_table_that_plots():
@@ -199,6 +218,17 @@ def test_safe_fixes_change_what_they_say():
     assert {change.rule for change in changes if change.row == 0} == {
         "placeholder_input", "control_character", "invisible_character", "outer_space",
     }  # fmt: skip
+
+
+def test_fixes_of_control_characters_keep_words_and_apostrophes():
+    (fixed,), _ = apply_safe_fixes([Record("Say", "That\x92s the end\x85\x0cNext\rline\x07\x81", "c")])
+    assert fixed.input == "That’s the end…\nNext\nline"
+
+
+def test_a_placeholder_that_a_fix_lays_bare_is_emptied_in_the_same_call():
+    fixed, changes = apply_safe_fixes([Record("Say", "N/\u200bA", "c")])
+    assert fixed == [Record("Say", "", "c")] and apply_safe_fixes(fixed)[1] == []
+    assert [change.rule for change in changes] == ["invisible_character", "placeholder_input"]
 
 
 odd = st.text("aé\u0301 \u00a0\u200b\u2028\r\n\x07;\\N/", max_size=8) | st.text(max_size=12)

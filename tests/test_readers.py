@@ -85,6 +85,13 @@ def test_json_lines_in_a_json_file_and_wrapped_rows(tmp_path):
     assert len(rows_of(one)) == 1
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_list_in_a_json_lines_file(tmp_path, indent):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(ROWS, indent=indent), encoding="utf-8")
+    assert rows_of(path) == ROWS
+
+
 def test_broken_rows_stay_in_the_table(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n{"a": \n[1]\n{"a": 2}\n', encoding="utf-8")
@@ -221,6 +228,10 @@ def test_long_fields_and_unnamed_columns(tmp_path):
         ("a.json", b"[" * 100_000, ["a.json", "not valid JSON"]),
         ("a.jsonl", b'{"a": ' + b"1" * 5000 + b"}", ["a.jsonl", "not valid JSON"]),
         ("a.parquet", b"no parquet", ["a.parquet", "not a Parquet file"]),
+        ("a.parquet", b"PAR1" + b"\xff" * 40 + b"\x08\0\0\0PAR1", ["a.parquet", "not a Parquet file"]),
+        ("a.json", b'{"text": {"0": "a"}}', ["holds one dict", "orient='records'"]),
+        ("a.json", json.dumps({i: {} for i in range(999)}).encode(), ["keys 0, 1, 2, 3, 4, 5, 6, 7 and 991 more"]),
+        ("a.jsonl", b'["a"]\n["b"]\n', ["a.jsonl", "of type list, not objects"]),
     ],
 )
 def test_refusals(tmp_path, name, data, words):
@@ -269,6 +280,28 @@ def test_missing_files_and_wrong_types(tmp_path):
     assert str(tmp_path) not in str(error.value)  # the name is what helps, not the way to it
     with pytest.raises(DataError, match="of type int"):
         read_table(3)
+
+
+def test_the_text_of_a_file_in_place_of_its_path():
+    with pytest.raises(DataError, match="'Label,Text.*pass that of a file, not its text"):
+        read_table("Label,Text\n" + "Complaint,Dirty room\n" * 20)
+
+
+def test_damaged_files_of_datasets(tmp_path):
+    from datasets import Dataset
+
+    data = Dataset.from_list([{"text": f"{i} {i * i}"} for i in range(1000)])
+    data.save_to_disk(tmp_path / "saved")
+    next((tmp_path / "saved").glob("*.arrow")).unlink()
+    with pytest.raises(DataError, match="^saved cannot be loaded as a saved dataset.*save it again"):
+        read_table(tmp_path / "saved")
+    data.to_parquet(tmp_path / "data.parquet")
+    data = bytearray((tmp_path / "data.parquet").read_bytes())
+    data[4:2000] = b"\xff" * 1996  # the pages; the footer with the column names is whole
+    (tmp_path / "data.parquet").write_bytes(data)
+    table = read_table(tmp_path / "data.parquet")
+    with pytest.raises(DataError, match="data.parquet is damaged"):
+        list(table.rows())
 
 
 def test_a_dataset_dict_names_its_splits(tmp_path):

@@ -24,6 +24,7 @@ from utils.records import (
     from_tagged,
     load_records,
     parse_phrases,
+    read_table,
     save_records,
     unfold_columns,
 )
@@ -73,6 +74,13 @@ def test_numbers_with_a_class_list():
     assert [(note.row, note.reason) for note in result.rejected] == [
         (4, "unknown label '-1': allowed are neg, pos"), (5, "label is missing"),
     ]  # fmt: skip
+
+
+def test_names_of_numbered_classes_replace_those_of_the_list():
+    rows = [{"t": "a", "y": 0}, {"t": "b", "y": 1}]
+    result = from_labels(rows, text="t", label="y", labels=["World", "Sports"], label_names={0: "news", 1: "sport"})
+    assert [record.output for record in result.records] == ["news", "sport"]
+    assert result.records[0].instruction.endswith("one of: news, sport.")
 
 
 def test_numbers_that_start_at_one_are_not_shifted_in_silence():
@@ -146,6 +154,19 @@ def test_two_columns_of_opposite_meaning():
     assert len(from_labels(table, text="Text", label="Label", group="row").records) == 2
 
 
+def test_a_separator_that_is_not_found_can_be_passed(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text|label\nDirty|bad\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no column 'label'; found 'text|label'.*read_table\\('a.csv', sep="):
+        from_labels(path, text="text", label="label")
+    assert from_labels(read_table(path, sep="|"), text="text", label="label").records[0].output == "bad"
+
+
+def test_columns_to_unfold_need_their_labels():
+    with pytest.raises(DataError, match="pass the label of each"):
+        unfold_columns([{"N": "a", "P": "b"}], columns=["N", "P"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -209,6 +230,20 @@ def test_text_that_only_looks_like_a_list():
     result = from_phrases(rows)
     assert [record.output for record in result.records] == ["3,000"]
     assert "without a comma" in result.rejected[0].reason
+
+
+def test_a_bad_paragraph_costs_no_other_question():
+    good = {"context": "Anna went.", "qas": [{"question": "Who?", "answers": [{"text": "Anna"}]}]}
+    result = from_squad(
+        [{"title": "T", "paragraphs": [good, {"qas": []}, {"context": "x"}, "y", good]}, {"paragraphs": 1}]
+    )
+    assert (result.rows_in, len(result.records)) == (5, 2)
+    assert [note.row for note in result.rejected] == [2, 3, 5]
+
+
+def test_answers_that_are_printed_arrays():
+    rows = [{"question": "Who?", "context": "Anna", "answers": "{'text': array(['Anna'], dtype=object)}"}]
+    assert "printed numpy array" in from_squad(rows).rejected[0].reason
 
 
 def test_spans_of_doccano():
@@ -281,6 +316,16 @@ def test_tagged_rows_that_do_not_fit(tmp_path):
     rows = [{"tokens": ["a"], "tags": ["O", "O"]}, {"tokens": ["a"], "tags": [1]}]
     assert len(from_tagged(rows).rejected) == 2
     assert from_tagged(rows[1:], tag_names=["O", "B-PER"]).records[0].output == "a"
+
+
+def test_tagged_lines_that_end_in_a_carriage_return(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_bytes(b"Anna B-PER\rran O\r\rBonn B-LOC\r")
+    assert [record.output for record in from_tagged(path).records] == ["Anna", "Bonn"]
+
+
+def test_a_sentence_in_place_of_a_list_of_tokens_is_no_phrase():
+    assert "tag 'B-PER O'" in from_tagged([{"tokens": "Anna ran", "tags": "B-PER O"}]).rejected[0].reason
 
 
 def test_an_empty_token_rejects_its_row_only():
@@ -377,6 +422,12 @@ def test_conversations():
     assert "alien" in from_sharegpt([odd]).rejected[0].reason
 
 
+def test_a_role_that_is_no_text_costs_its_row_only():
+    rows = [{"messages": [{"role": ["user"], "content": "u"}, {"role": "assistant", "content": "a"}]}]
+    (note,) = from_messages(rows).rejected
+    assert note.reason.startswith("unknown role ['user']")
+
+
 def test_every_converter_takes_positions(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text('"Dear, x",Greet\nHi,Wave\n', encoding="utf-8")
@@ -469,6 +520,29 @@ def test_load_says_what_is_wrong(tmp_path):
     path.write_text('{"instruction": "a"}\n{"text": "b"}\n', encoding="utf-8")
     with pytest.raises(DataError, match="line 2"):
         load_records(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"instruction": 1}', "instruction is of type int, not text"),
+        ('{"instruction": "a", "output": null}', "output is of type NoneType, not text"),
+        ("[1]", "it is of type list, not an object"),
+        ("[" * 100_000, "recursion"),
+        ('{"instruction": ' + "1" * 5000 + "}", "line 1 is not a record"),
+    ],
+)
+def test_lines_that_are_no_records(tmp_path, line, why):
+    path = tmp_path / "no.jsonl"
+    path.write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=why):
+        load_records(path)
+
+
+def test_records_gzipped(tmp_path):
+    saved = [Record("é\u2028", "\r\n", "o", "document", "g")]
+    path = save_records(saved, tmp_path / "records.jsonl.gz")
+    assert load_records(path) == saved == from_instructions(path).records
 
 
 def test_fingerprint_tells_contents_apart():

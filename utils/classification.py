@@ -86,7 +86,9 @@ def _allowed(classes: Sequence[str] | None, names: Mapping[str, str]) -> dict[st
     known = [str(name) for name in classes]
     numbers = {} if any(name.isdigit() for name in known) else {str(i): name for i, name in enumerate(known)}
     known_as = {name: name for name in known} | numbers
-    shown = {raw: names.get(raw, names.get(name, name)) for raw, name in known_as.items()}
+    # {0: "bad"} renames class 0, unless "bad" is a class itself: then it only says what the number means
+    renamed = {name: names[raw] for raw, name in numbers.items() if raw in names and names[raw] not in known}
+    shown = {raw: names.get(raw, names.get(name, renamed.get(name, name))) for raw, name in known_as.items()}
     # another spelling of an allowed label, such as {"complaint": "Complaint"}, is one more raw value of it
     return shown | {raw: name for raw, name in names.items() if name in shown.values()}
 
@@ -158,6 +160,10 @@ def unfold_columns(
     >>> from_labels(table, text="Text", label="Label").summary()
     '2 rows in, 1 record, 1 rejected (text is empty: 1)'
     """
+    if not isinstance(columns, Mapping):
+        raise DataError(
+            f"columns is {str(columns)[:60]}: pass the label of each, as in {{'Negative_Review': 'Complaint'}}"
+        )
     table = table_for(source, *columns)
     for column in columns:
         require(table, columns=column)

@@ -8,6 +8,9 @@ from utils.conversion import Record
 from utils.phrases import format_phrases, parse_phrases
 from utils.rules import IN_TEXT, INVISIBLE, is_placeholder
 
+# \x92 and the like were meant as Windows-1252, where they are quotes and dashes; browsers read them so, too.
+_CONTROLS = {chr(byte): bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
+_CONTROLS |= dict.fromkeys("\r\x0b\x0c", "\n")
 _SPACES = {"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\u2028": "\n", "\u2029": "\n"}
 
 
@@ -60,9 +63,6 @@ def drop_reason(record: Record) -> str | None:
 
 def _edit(record: Record) -> tuple[Record, list[str]]:
     edits = []
-    if drop_reason(record) is None and is_placeholder(record.input):
-        record = replace(record, input="")
-        edits.append("placeholder_input")
     for rule, change in _EDITS.items():
         texts = record.instruction, record.input, record.output
         if all(text.isascii() for text in texts) and rule in ("invisible_character", "not_nfc"):
@@ -75,14 +75,17 @@ def _edit(record: Record) -> tuple[Record, list[str]]:
         if (instruction, body, output) != texts:
             record = replace(record, instruction=instruction, input=body, output=output)
             edits.append(rule)
+    if drop_reason(record) is None and is_placeholder(record.input):  # last: "N/\u200bA" is one only now
+        record = replace(record, input="")
+        edits.append("placeholder_input")
     return record, edits
 
 
 def _plain_controls(text: str) -> str:
     if not IN_TEXT["control_character"].search(text):
         return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x85", "\n")
-    return IN_TEXT["control_character"].sub("", text)
+    text = text.replace("\r\n", "\n")
+    return IN_TEXT["control_character"].sub(lambda found: _CONTROLS.get(found.group(), ""), text)
 
 
 def _visible(text: str) -> str:

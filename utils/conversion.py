@@ -122,6 +122,8 @@ def require(table: Table, **columns: str | int | None) -> None:
         hint = f"pass {argument}=<one of these>"
         if isinstance(column, str) and table.has_header:
             hint += f"; if the file has no header line, positions: {argument}=0"
+        if table.has_header and len(table.columns) == 1:
+            hint += f"; if another sign divides the fields: read_table({table.name!r}, sep='|')"
         raise DataError(f"{table.name} has no column {column!r}; found {found}; {hint}")
 
 

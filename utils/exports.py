@@ -1,10 +1,10 @@
 """Records → the files and datasets that trainers and services take; each can be read back by `utils.records`.
 
-A `template` is anything with `render(record) -> (prompt, completion)`, such as those of `utils.templates`. No
-EOS
+A `template` is anything with `render(record) -> (prompt, completion)`, such as those of `utils.templates`. No EOS
 is written anywhere: trainers append its id, and an EOS in a string would be one that data can spell, too.
 """
 
+import gzip
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ def _turns(record: Record, row: int) -> list[tuple[str, str]]:
 
 
 def write_jsonl(rows: Iterable[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
-    """Write one JSON object per line: for TRL, OpenAI, watsonx.ai and ShareGPT.
+    """Write one JSON object per line, gzipped if the path ends in `.gz`: for TRL, OpenAI, watsonx.ai and ShareGPT.
 
     >>> write_jsonl(to_messages(records), "train.jsonl")  # doctest: +SKIP
     """
@@ -117,6 +117,7 @@ def save_dataset(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -
 def _write(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="\n") as file:
         file.writelines(parts)
     return path

@@ -136,6 +136,8 @@ def from_squad(
     def make(row: Mapping[Any, Any]) -> Record:
         asked, body = _body(row, question).strip(), _body(row, context)
         texts = _answers(row.get(answers), answers)
+        if texts and texts[0].startswith("{") and "array(" in texts[0]:
+            raise Reject("a printed numpy array in place of the answers: save lists (to_json) instead")
         if texts and texts[0] not in body:
             raise Reject(f"the answer {texts[0][:40]!r} is not in its context")
         group = text_of(row, "title", missing="") or body
@@ -216,6 +218,13 @@ def _questions(article: Any) -> list[dict[str, Any] | BadRow]:
     if isinstance(article, BadRow):
         return [article]
     title = article.get("title")
+    paragraphs = article.get("paragraphs")
+    if not isinstance(paragraphs, list):
+        return [BadRow("an article without paragraphs", str(title))]
+    return [row for paragraph in paragraphs for row in _paragraph(paragraph, title)]
+
+
+def _paragraph(paragraph: Any, title: Any) -> list[dict[str, Any] | BadRow]:
     try:
         return [
             {
@@ -225,8 +234,7 @@ def _questions(article: Any) -> list[dict[str, Any] | BadRow]:
                 "answers": qa.get("answers", [] if qa.get("is_impossible") else None),
                 "title": title,
             }
-            for paragraph in article["paragraphs"]
             for qa in paragraph["qas"]
         ]
     except (KeyError, TypeError, AttributeError):
-        return [BadRow("an article without paragraphs of context and qas", str(title))]
+        return [BadRow("a paragraph without context and qas", str(title))]

@@ -99,7 +99,7 @@ def _from_turns(source: Any, column: str, argument: str, role: str, content: str
         turns = _conversation(row.get(column))
         if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
             raise Reject(f"{column} is not a list of objects with {role!r} and {content!r}")
-        roles = [ROLES.get(turn.get(role)) for turn in turns]
+        roles = [ROLES.get(turn.get(role)) if isinstance(turn.get(role), str) else None for turn in turns]
         if None in roles:
             odd = turns[roles.index(None)]
             if role not in odd:

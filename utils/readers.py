@@ -54,10 +54,14 @@ def read_table(
             "list of dicts (from a pandas DataFrame: frame.to_dict('records'))"
         )
     path = Path(source)
-    if path.is_dir() and (path / "state.json").exists():
-        from datasets import load_from_disk
-
-        return _from_dataset(load_from_disk(str(path)), path.name)
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # a name too long, as where the text itself is passed
+        raise DataError(
+            f"{str(path)[:40]!r} … is no path ({error.strerror}): pass that of a file, not its text"
+        ) from None
+    if is_folder and (path / "state.json").exists():
+        return _from_folder(path)
     if path.is_file():
         kind = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]
         if path.stat().st_size == 0:
@@ -88,6 +92,17 @@ def _from_list(rows: list[Any], name: str, classes: Mapping[str, list[str]] | No
     return Table(name, columns, lambda: iter(checked), classes or {})
 
 
+def _from_folder(path: Path) -> Table:
+    from datasets import load_from_disk
+
+    try:
+        return _from_dataset(load_from_disk(str(path)), path.name)
+    except Exception as error:  # a folder without rows, or with a part missing: each has another type
+        raise DataError(
+            f"{path.name} cannot be loaded as a saved dataset ({_first_line(error)}): save it again"
+        ) from None
+
+
 def _from_dataset(data: Any, name: str) -> Table:
     def rows() -> Iterator[dict[str, Any]]:
         for batch in data.with_format(None).iter(batch_size=1000):
@@ -108,11 +123,14 @@ def _from_hub(name: str) -> Table:
     try:
         return _from_dataset(load_dataset(name, split="train"), name)
     except Exception as error:  # whatever the Hub client raises, the reader needs one sentence
-        reason = str(error).split("\n")[0]
         raise DataError(
-            f"{name} is no file here, and loading it as a Hub dataset failed: {reason} "
+            f"{name} is no file here, and loading it as a Hub dataset failed: {_first_line(error)} "
             "(for another split or configuration pass datasets.load_dataset(name, config, split=...))"
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0]
 
 
 def _from_parquet(path: Path) -> Table:
@@ -122,8 +140,8 @@ def _from_parquet(path: Path) -> Table:
     source = io.BytesIO(read_bytes(path)) if path.suffix == ".gz" else path
     try:
         schema = pyarrow.parquet.read_schema(source)
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{path.name} is not a Parquet file: {error}") from None
+    except (pyarrow.ArrowException, OSError) as error:  # OSError: a damaged footer
+        raise DataError(f"{path.name} is not a Parquet file: {_first_line(error)}") from None
     classes = {}
     if b"huggingface" in (schema.metadata or {}):
         from datasets import Features
@@ -131,8 +149,11 @@ def _from_parquet(path: Path) -> Table:
         classes = _class_lists(Features.from_arrow_schema(schema))
 
     def rows() -> Iterator[dict[str, Any]]:
-        for batch in pyarrow.parquet.ParquetFile(source).iter_batches():
-            yield from batch.to_pylist()
+        try:
+            for batch in pyarrow.parquet.ParquetFile(source).iter_batches():
+                yield from batch.to_pylist()
+        except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path.name} is damaged: {_first_line(error)}") from None
 
     return Table(path.name, list(schema.names), rows, classes)
 
@@ -140,17 +161,23 @@ def _from_parquet(path: Path) -> Table:
 def _from_json(path: Path, *, lines: bool, encoding: str) -> Table:
     text = read_text(path, encoding=encoding)
     problem = ""
-    if not lines:
+    if not lines or text.lstrip().startswith("["):  # many a .jsonl file holds one list
         try:
             whole = json.loads(text)
         except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
-            lines, problem = True, f"not valid JSON: {error}"  # many a .json file holds one object per line
+            problem = "" if lines else f"not valid JSON: {error}"
+            lines = True  # many a .json file holds one object per line
         else:
+            lines = False
             # SQuAD and others wrap their rows once: {"version": ..., "data": [...]}
             whole = whole.get("data", whole) if isinstance(whole, dict) else whole
             if not isinstance(whole, list):
-                keys = f" with the keys {', '.join(whole)}" if isinstance(whole, dict) else ""
-                raise DataError(f"{path.name} holds one {type(whole).__name__}{keys}: pass a list of objects")
+                keys = f" with the keys {', '.join(list(whole)[:8])}" if isinstance(whole, dict) else ""
+                keys += f" and {len(whole) - 8:,} more" if keys and len(whole) > 8 else ""
+                raise DataError(
+                    f"{path.name} holds one {type(whole).__name__}{keys}: pass a list of objects "
+                    "(pandas writes one with to_json(orient='records'))"
+                )
             rows = whole
     if lines:
         # split("\n"), never splitlines(): U+2028 and its like are allowed inside a JSON string

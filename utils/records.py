@@ -7,11 +7,13 @@
 Standard library only at import; pyarrow, datasets and numpy are imported when a call needs them.
 """
 
+import gzip
 import hashlib
 import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from utils.classification import CLASSIFICATION_INSTRUCTION, from_labels, unfold_columns
 from utils.conversion import Conversion, Record, RowNote
@@ -59,10 +61,11 @@ __all__ = [
 
 
 def save_records(records: Iterable[Record], path: str | os.PathLike[str]) -> Path:
-    """Write records as JSON Lines; `load_records` gives them back, with task and group."""
+    """Write records as JSON Lines (gzipped for a path that ends in `.gz`); `load_records` gives all of each back."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="\n") as file:
         for record in records:
             row = {"instruction": record.instruction, "input": record.input, "output": record.output}
             row |= {name: value for name in ("task", "group") if (value := getattr(record, name))}
@@ -84,12 +87,21 @@ def load_records(path: str | os.PathLike[str]) -> list[Record]:
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
-                records.append(Record(**json.loads(line)))
-            except (TypeError, json.JSONDecodeError) as error:
+                records.append(_record(json.loads(line)))
+            except (TypeError, ValueError, RecursionError) as error:
                 raise DataError(
                     f"{path.name}, line {number} is not a record ({error}); use from_instructions"
                 ) from None
     return records
+
+
+def _record(row: Any) -> Record:
+    if not isinstance(row, dict):
+        raise TypeError(f"it is of type {type(row).__name__}, not an object with named fields")
+    for name, value in row.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is of type {type(value).__name__}, not text")
+    return Record(**row)
 
 
 def fingerprint(records: Iterable[Record]) -> str:

@@ -110,7 +110,8 @@ IN_TEXT = {
 }
 # Zero-width joiners and direction marks count only among Latin letters: emoji, Persian, Hindi and Hebrew need them.
 INVISIBLE = re.compile(
-    "[\u00a0\u00ad\u200b\u2007\u2028\u2029\u202f\u2060\ufeff]|(?<![^\x00-\u024f\u2000-\u206f])[\u200c-\u200f](?![^\x00-\u024f\u2000-\u206f])"
+    "[\u00a0\u00ad\u180e\u200b\u2007\u2028\u2029\u202f\u2060-\u2064\ufeff]"
+    "|(?<![^\x00-\u024f\u2000-\u206f])[\u200c-\u200f\u202a-\u202e\u2066-\u2069](?![^\x00-\u024f\u2000-\u206f])"
 )
 
 RUN_ON = re.compile(r"\bInstruction ?\d*:")
@@ -136,11 +137,14 @@ MEDIA = re.compile(
 )
 
 _WHAT = ("input", "output", "context", "text", "content")
+_ENDS = ("", " needed", " required", " provided", " given", " necessary", " available", " specified")
 _PLACEHOLDERS = frozenset(
-    ["n/a", "n.a", "na", "#n/a", "not applicable", "not available", "no negative", "no positive", "noinput", "nooutput"]
-    + [f"no {what}{end}" for what in _WHAT for end in ("", " needed", " required", " provided", " given", " necessary")]
+    ["not applicable", "not available", "no negative", "no positive", "noinput", "nooutput"]
+    + [f"no {what}{end}" for what in _WHAT for end in _ENDS]
 )
-_INPUT_ONLY = frozenset(["none", "null", "nan", "nil", "empty", "input", "-", "--", "…", "..."])
+_INPUT_ONLY = frozenset(["none", "null", "nan", "nil", "-", "--", "---", "–", "—", "…", "..."])
+_IN_BRACKETS = frozenset(["empty", "input"])  # bare they are words, of which someone may want the opposite
+_NOT_APPLICABLE = re.compile(r"#?n ?[./\\]? ?a")
 
 
 def is_placeholder(text: str, *, is_output: bool = False) -> bool:
@@ -151,5 +155,11 @@ def is_placeholder(text: str, *, is_output: bool = False) -> bool:
     """
     if len(text) > 40:
         return False
-    plain = text.strip().casefold().strip("<>[](){}*\"'. ") or text.strip()
-    return plain in _PLACEHOLDERS or (not is_output and plain in _INPUT_ONLY)
+    spaced = re.sub(r"[\s_]+", " ", text).strip()
+    bare = spaced.strip("<>[](){}*\"'. ") or spaced
+    plain = bare.casefold()
+    if _NOT_APPLICABLE.fullmatch(plain):
+        return not (is_output and bare == "Na")  # the answer to a question about sodium
+    if plain in _PLACEHOLDERS:
+        return True
+    return not is_output and (plain in _INPUT_ONLY or (plain in _IN_BRACKETS and spaced[0] in "<[({"))

@@ -76,7 +76,9 @@ def _read_tagged(path: Path, tokens: str, tags: str, encoding: str) -> Table:
     """A few lines of our own: no reader of the libraries in use knows this format."""
     rows: list[dict[str, list[str]] | BadRow] = []
     # split("\n"), never splitlines(): tweets hold U+2028 and its like as tokens
-    for block in re.split(r"\n[ \t]*(?:\n[ \t]*)*\n", read_text(path, encoding=encoding).replace("\r\n", "\n")):
+    text = read_text(path, encoding=encoding).replace("\r\n", "\n")
+    text = text if "\n" in text else text.replace("\r", "\n")  # old Macintosh files
+    for block in re.split(r"\n[ \t]*(?:\n[ \t]*)*\n", text):
         lines = [line for line in block.split("\n") if line.strip(" \t") and not line.startswith("-DOCSTART-")]
         fields = [line.split("\t") if "\t" in line else re.split(" +", line.strip(" ")) for line in lines]
         short = next((line for line, parts in zip(lines, fields, strict=True) if len(parts) < 2), None)
@@ -97,7 +99,7 @@ def _tag_name(tag: Any, names: Sequence[str]) -> str:
         if not 0 <= tag < len(names):
             raise Reject(f"tag {tag} has no name: pass tag_names=[…] with one name for each number")
         tag = names[tag]
-    if tag != "O" and not re.fullmatch(r"[BIESLU]-.+", str(tag)):
+    if tag != "O" and not re.fullmatch(r"[BIESLU]-\S+", str(tag)):
         raise Reject(f"tag {str(tag)[:30]!r} is neither 'O' nor like 'B-PER'")
     return tag
 

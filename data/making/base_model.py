@@ -33,11 +33,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20260101
 VOCABULARY = 4096
 TOKENIZER_TEXTS = 60_000
-STEPS, ROWS, LENGTH = 6000, 16, 384  # optimiser steps, rows a step, tokens a row
+STEPS, ROWS, LENGTH = 4600, 16, 384  # optimiser steps, rows a step, tokens a row
 WARMUP, PLATEAU = 200, 0.5  # steps until the learning rate has its peak; the share of the run after which it falls
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 WEIGHT_DECAY = 0.1  # of the matrices
-DROPOUT = 0.1  # the banks are read many times over: without it, their lines would be learned by heart
+DROPOUT = 0.1  # on the plateau, where the banks are read over and over: lines shall not be learned by heart
 WRITERS = 2  # processes that compose the corpus; part of the seed, since they take turns
 LOG_EVERY, CHECKPOINT_EVERY = 50, 1000
 
@@ -131,16 +131,21 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     )
 
 
-def add_dropout(model: LlamaForCausalLM) -> None:
-    """Drop what attention and feed-forward add to the residual stream; the architecture has no setting for it."""
+def add_dropout(model: LlamaForCausalLM) -> torch.nn.Dropout:
+    """Drop from what embedding, attention and feed-forward add to the residual stream, until told `.eval()`.
+
+    The architecture has no setting for it.
+    """
+    dropout = torch.nn.Dropout(DROPOUT)
 
     def drop(module: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
-        return F.dropout(output, DROPOUT, module.training)
+        return dropout(output)
 
     model.model.embed_tokens.register_forward_hook(drop)
     for layer in model.model.layers:
         layer.self_attn.o_proj.register_forward_hook(drop)
         layer.mlp.down_proj.register_forward_hook(drop)
+    return dropout
 
 
 def share_of_peak(step: int, steps: int) -> float:
@@ -152,7 +157,7 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
     """Train `model` in place; returns the log: seconds and the mean loss of every LOG_EVERY steps."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device).train()
-    add_dropout(model)
+    dropout = add_dropout(model)
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimisers = [
@@ -183,6 +188,7 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
     for step, batch in enumerate(batches(tokenizer, rows, steps)):
         if step < first:
             continue
+        dropout.train(step < PLATEAU * steps)
         for optimiser, peak in zip(optimisers, peaks, strict=True):
             optimiser.param_groups[0]["lr"] = peak * share_of_peak(step, steps)
         loss = loss_of(torch.from_numpy(batch.astype(np.int64)).to(device, non_blocking=True))

@@ -78,7 +78,7 @@ it does not follow instructions. Made by `make base-model`; this card is written
 | context | trained on rows of {base_model.LENGTH} tokens |
 | tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {log["rows"] * base_model.LENGTH:,} |
 | time and hardware | {log["seconds"] / 60:.1f} minutes on {log["hardware"]} |
-| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}, weight decay {base_model.WEIGHT_DECAY}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, then level for {base_model.PLATEAU:.0%} of the run, then a straight fall to zero; dropout {base_model.DROPOUT} |
+| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}, weight decay {base_model.WEIGHT_DECAY}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, then level for {base_model.PLATEAU:.0%} of the run, then a straight fall to zero; dropout {base_model.DROPOUT} until the fall |
 | seed | {base_model.SEED} |
 | PyTorch | {log["torch"]} |
 
