@@ -4,6 +4,7 @@ Neither changes an answer. What this module does not do: make prompts, read answ
 speculatively.
 """
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ def decode(
     mask = torch.cat([torch.ones_like(known), padded["attention_mask"]], dim=1)
     width, ends = ids.shape[1], torch.tensor(config.eos_token_id, device=ids.device)
     rows, answers = list(range(len(prompts))), [[] for _ in prompts]
+    limited = copy.copy(config)  # the length of prompt and answer, which stays the same when the rows go on
+    limited.max_new_tokens, limited.max_length = None, width + config.max_new_tokens
 
     def ended(ids: torch.Tensor) -> torch.Tensor:
         return torch.isin(ids[:, width:], ends).any(dim=1)
@@ -75,15 +78,14 @@ def decode(
             input_ids=ids,
             attention_mask=mask,
             past_key_values=cache,
-            generation_config=config,
-            max_new_tokens=width + config.max_new_tokens - ids.shape[1],
+            generation_config=limited,
             stopping_criteria=StoppingCriteriaList([half_ended] if len(rows) > _FEW else []),
             return_dict_in_generate=True,
         )
         new = out.sequences.shape[1] - ids.shape[1]
         for row, written in zip(rows, out.sequences[:, width:].tolist(), strict=True):
             answers[row] = written
-        if out.sequences.shape[1] == width + config.max_new_tokens:
+        if out.sequences.shape[1] == limited.max_length:
             break
         going_on = (~ended(out.sequences)).nonzero().flatten()
         rows = [rows[i] for i in going_on.tolist()]

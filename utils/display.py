@@ -24,6 +24,8 @@ TRAINED = "background:#17693a;color:#fff;border:1px solid #0b3d20;padding:0 1px;
 MASKED = "background:#fbe3df;color:#4a1a12;border:1px dotted #b0563f;padding:0 1px;text-decoration:none"
 BORDER = '<span style="font-size:0"> | </span>'  # without styles the boxes are gone, and this is seen instead
 MARKS = ("#ffd54f", "#81d4fa", "#ce93d8", "#a5d6a7")
+# JupyterLab's own style makes raised words as large as the others and moves the lines apart.
+RAISED = "line-height:0;vertical-align:baseline;position:relative;top:-.35em;font-size:.75em"
 INK, SERIES, HATCHES = "#222", ("#9aa5b1", "#17693a", "#d98032", "#3f6fb5"), ("//", "", "..", "xx")
 
 
@@ -75,7 +77,7 @@ def side_by_side(texts: Mapping[str, str], *, marks: Mapping[str, str] | None = 
             if match:
                 value, name, end = visible(match[0], spaces=False), named[match[0]], match.end()
                 style = f"background:{colours[match[0]]};color:{INK}"
-                html += f'<mark style="{style}">{escape(value)}<sup>{escape(name)}</sup></mark>'
+                html += f'<mark style="{style}">{escape(value)}<sup style="{RAISED}">{escape(name)}</sup></mark>'
                 flat += f"[{name}: {value}]"
         heads += f'<th style="text-align:left">{escape(title)}</th>'
         cells += '<td style="vertical-align:top;text-align:left">'

@@ -20,7 +20,10 @@ NOT_A_LABEL = "(not a label)"
 
 
 def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> dict[str, Score]:
-    """Classification: `label_accuracy`, `label_macro_f1` over the allowed labels, `label_not_allowed`.
+    """Classification: `label_accuracy`, `label_macro_f1`, `label_not_allowed`.
+
+    Macro F1 is the mean over the labels that are wanted or given at least once, as in scikit-learn: a label that no
+    row is about says nothing.
 
     Raises:
         ValueError: lists of different lengths, or a true label that is not allowed.
@@ -33,7 +36,7 @@ def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequ
     counts = np.concatenate([given & true, given & ~true, ~given & true], axis=1).astype(float)  # (n, 3 × labels)
     return {
         "label_accuracy": share((given & true).any(axis=1)),
-        "label_macro_f1": Score(counts, lambda sums: _f1(*np.split(sums, 3, axis=-1)).mean(axis=-1)),
+        "label_macro_f1": Score(counts, _macro_f1),
         "label_not_allowed": share(~given.any(axis=1)),
     }
 
@@ -143,6 +146,12 @@ def _mentions(text: str, phrase: str) -> bool:
 
 def _first_of_all(sums: np.ndarray) -> np.ndarray:
     return ratio(sums[..., 0], sums.sum(axis=-1))
+
+
+def _macro_f1(sums: np.ndarray) -> np.ndarray:
+    right, wrong, missed = np.split(sums, 3, axis=-1)  # each (..., labels)
+    seen = (right + wrong + missed > 0).sum(axis=-1)
+    return ratio(_f1(right, wrong, missed).sum(axis=-1), seen)
 
 
 def _f1(right: np.ndarray, wrong: np.ndarray, missed: np.ndarray) -> np.ndarray:
