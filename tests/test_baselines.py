@@ -33,6 +33,11 @@ def test_tfidf_needs_two_labels():
         tfidf_classifier(LABELLED[:2])
 
 
+def test_tfidf_needs_a_text():
+    with pytest.raises(ValueError, match="all 2 records have an empty input"):
+        tfidf_classifier([Record("Which?", "", "good"), Record("Which?", " ", "bad")])
+
+
 def test_phrases_known_from_training_are_found_whole_and_longest_first():
     train = [
         Record("Find.", "He lives in New York.", "New York"),

@@ -46,6 +46,16 @@ def test_right_answers_score_one_and_every_baseline_fits(records, template):
     assert all(is_right(f" {answer}\n", record, template) for answer, record in zip(perfect, records, strict=True))
 
 
+def test_of_one_label_only_the_majority_is_left_to_compare_with():
+    assert baseline_answers(LABELLED[::2], LABELLED[:2], ALPACA) == {"majority label": ["a", "a"]}
+
+
+def test_letters_are_compared_as_the_scores_compare_them():
+    cafe = Record("Find.", "the Café", "Cafe\N{COMBINING ACUTE ACCENT}; Bo", "extraction")
+    assert is_right("Bo;  Café", cafe, ALPACA)
+    assert is_right("Café", Record("Which?", "x", "Cafe\N{COMBINING ACUTE ACCENT}", "classification"), ALPACA)
+
+
 def test_the_order_of_phrases_does_not_matter_and_their_number_does():
     assert is_right("Bo; Ann", MARKED[0], ALPACA)
     assert not is_right("Ann; Bo; Bo", MARKED[0], ALPACA) and not is_right("Ann", MARKED[0], ALPACA)

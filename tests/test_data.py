@@ -288,7 +288,7 @@ def test_the_loss_of_pretraining_fell():
     log = json.loads((MODEL / "pretraining.json").read_text(encoding="utf-8"))
     loss = log["loss"]  # the mean of every 50 steps
     assert len(loss) == log["steps"] // base_model.LOG_EVERY
-    assert log["tokens"] == log["steps"] * log["rows"] * base_model.LENGTH
+    assert log["steps"] == base_model.STEPS and log["tokens"] == base_model.STEPS * base_model.ROWS * base_model.LENGTH
     quarter = len(loss) // 4
     means = [sum(part) / len(part) for part in (loss[:quarter], loss[quarter:-quarter], loss[-quarter:])]
     assert means[0] > means[1] > means[2] and loss[-1] < 0.6 * loss[0]

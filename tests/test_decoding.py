@@ -1,5 +1,6 @@
 """Faster decoding changes no answer and leaves the model as it was."""
 
+import logging
 from functools import wraps
 
 import pytest
@@ -133,3 +134,13 @@ def test_a_prompt_that_is_the_start_of_another_is_answered_too(babbler):
     prompts = [prompt, prompt[:-3], prompt]
     alone = [up_to_end(decode(model, tokenizer, [ids], GREEDY)[0]) for ids in prompts]
     assert [up_to_end(ids) for ids in decode(model, tokenizer, prompts, GREEDY)] == alone
+
+
+def test_nothing_is_passed_in_a_way_that_transformers_warns_of(babbler, caplog, monkeypatch):
+    model, tokenizer = babbler
+    logger = logging.getLogger("transformers")
+    monkeypatch.setattr(logger, "propagate", True)
+    caplog.set_level(logging.WARNING, "transformers")
+    type(logger).warning_once.cache_clear()  # what an earlier test heard is said again
+    decode(model, tokenizer, encode_prompts(MIXED, ALPACA, tokenizer), GREEDY)
+    assert not caplog.records

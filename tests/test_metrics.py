@@ -1,5 +1,8 @@
 """utils/metrics.py against cases worked by hand and the libraries that define the metrics."""
 
+import doctest
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +10,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 from sklearn.preprocessing import MultiLabelBinarizer
 
+import utils.metrics
+from utils.intervals import bootstrap
 from utils.metrics import form_scores, label_confusion, label_scores, span_scores, text_scores
 from utils.records import NO_PHRASES, format_phrases
 
@@ -54,6 +59,25 @@ def test_a_true_label_that_is_not_allowed_is_an_error():
     with pytest.raises(ValueError, match="Neutral"):
         label_scores(["Complaint"], labels=["Neutral"], allowed=LABELS)
 
+    with pytest.raises(ValueError, match="Neutral"):
+        label_confusion(["Complaint"], labels=["Neutral"], allowed=LABELS)
+
+
+def test_a_label_that_no_row_is_about_does_not_count_in_a_resample_either():
+    true = ["a"] * 20 + ["b"]  # every third resample has no b, and none has a c
+    score = label_scores(true, labels=true, allowed=["a", "b", "c"])["label_macro_f1"]
+    assert score.value == 1 and bootstrap(score).low > 0.8
+    score = label_scores(["a", "c", "b"], labels=["a", "a", "b"], allowed=["a", "b", "c", "d"])["label_macro_f1"]
+    assert score.value == pytest.approx((2 / 3 + 1 + 0) / 3)  # c is given, so it counts; d is not
+
+
+def test_labels_are_compared_without_white_space_and_each_once():
+    scores = label_scores(["a", "b"], labels=["a ", "\nb"], allowed=["a ", "b", "b"])
+    assert values(scores) == {"label_accuracy": 1, "label_macro_f1": 1, "label_not_allowed": 0}
+    table = label_confusion(["a", "b"], labels=["a ", "\nb"], allowed=["a ", "b", "b"])
+    assert table.to_numpy().tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert label_scores(["a\0"], labels=["a"], allowed=["a", "b"])["label_accuracy"].value == 0
+
 
 # --- extraction ---
 
@@ -98,6 +122,26 @@ def test_span_f1_is_the_harmonic_mean_and_zero_without_answers():
     assert {score.value for score in nothing.values()} == {0.0}
 
 
+@given(st.lists(st.text(min_size=1, max_size=6).filter(lambda phrase: phrase.strip() not in ("", NO_PHRASES))))
+def test_the_right_answer_has_full_marks_whatever_the_phrases_hold(wanted):
+    scores = span_scores([format_phrases(wanted)], phrases=[wanted], texts=["«" + "» «".join(wanted) + "»"])
+    assert {scores[name].value for name in ("span_precision", "span_recall", "span_f1")} == {float(bool(wanted))}
+    assert scores["span_not_in_text"].value == 0
+
+
+def test_white_space_around_a_phrase_does_not_matter():
+    assert span_scores(["Ann;  Bo\n"], phrases=[["Bo ", "Ann"]], texts=["Ann, Bo"])["span_f1"].value == 1
+
+
+def test_in_the_text_means_as_words_or_as_the_data_has_it():
+    texts = ["Anna paid US$5 in the 1990s: 'so!'", "東京に行く", "서울에 있다", "我的iPhone很好"]
+    wanted = [["$5", "1990"], ["東京"], ["서울"], ["iPhone"]]
+    right = span_scores([format_phrases(row) for row in wanted], phrases=wanted, texts=texts)
+    assert right["span_not_in_text"].value == 0
+    made_up = span_scores(["Ann; paid; 990", "京都", "부산", "Phone"], phrases=wanted, texts=texts)
+    assert made_up["span_not_in_text"].value == pytest.approx(5 / 6)
+
+
 # --- text ---
 
 
@@ -127,6 +171,21 @@ def test_rouge_l_reads_other_scripts():
     assert text_scores(["Привет, мир"], references=["привет мир"])["rouge_l"].value == 1
 
 
+def test_rouge_l_keeps_vowel_signs_and_reads_scripts_without_spaces():
+    assert text_scores(["कि"], references=["का"])["rouge_l"].value == 0
+    # Four of five characters are alike, in their order.
+    assert text_scores(["我喜欢你们"], references=["我喜欢他们"])["rouge_l"].value == pytest.approx(0.8)
+    assert text_scores(["写信给東京"], references=["x"], slots=[["東京"]])["slot_recall"].value == 1
+
+
+def test_one_letter_composed_in_two_ways_is_one_letter():
+    one, two = "Café", unicodedata.normalize("NFD", "Café")
+    scores = text_scores([one], references=[two], slots=[[two]])
+    scores |= label_scores([one], labels=[two], allowed=[two, "b"]) | span_scores([one], phrases=[[two]], texts=[two])
+    wrong = {"label_not_allowed", "span_not_in_text"}
+    assert values(scores) == {name: float(name not in wrong) for name in scores}
+
+
 # --- form ---
 
 
@@ -139,6 +198,9 @@ def test_rouge_l_reads_other_scripts():
         ("The hotel has ### in its name", False),
         ("Is this text a complaint? Yes", True),  # five words
         ("Dirty room, rude staff", False),  # four: too few to tell a copy from an answer
+        ("Complaint\n\nUser: What next?", True),
+        ("Complaint\n[INST] What next?", True),
+        ("The User: field is empty", False),
     ],
 )
 def test_an_echo_opens_a_section_or_repeats_a_line_of_the_prompt(answer, echoes):
@@ -148,6 +210,13 @@ def test_an_echo_opens_a_section_or_repeats_a_line_of_the_prompt(answer, echoes)
     )
     scores = form_scores([answer], prompts=[prompt], stopped=[True])
     assert {"stop_rate": 1.0, "echo_rate": float(echoes)} == values(scores)
+
+
+@pytest.mark.parametrize(("stopped", "echoes"), [(False, 1), (True, 0)])
+def test_a_copy_that_was_cut_off_is_an_echo_and_a_whole_answer_from_the_text_is_none(stopped, echoes):
+    prompt = "Who came?\n\nThe old king of Norway and his two sons came to see us, it is said."
+    scores = form_scores(["The old king of Norway and his two so"], prompts=[prompt], stopped=[stopped])
+    assert scores["echo_rate"].value == echoes
 
 
 # --- errors ---
@@ -170,3 +239,7 @@ def test_lists_of_different_lengths_are_an_error(call):
 def test_no_answers_are_an_error():
     with pytest.raises(ValueError, match="no answers"):
         text_scores([], references=[])
+
+
+def test_the_example_holds():
+    assert doctest.testmod(utils.metrics).failed == 0

@@ -42,7 +42,7 @@ def tfidf_classifier(records: Sequence[Record]) -> Baseline:
     """Logistic regression on TF-IDF of words and word pairs of the input: the classic text classifier.
 
     Raises:
-        ValueError: no records, or all of one label, which leaves nothing to tell apart.
+        ValueError: no records, all of one label, which leaves nothing to tell apart, or none with a text.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -50,6 +50,8 @@ def tfidf_classifier(records: Sequence[Record]) -> Baseline:
     labels = [record.output for record in _some(records)]
     if len(set(labels)) < 2:
         raise ValueError(f"all {len(labels)} records have the label {labels[0]!r}: pass records of two labels or more")
+    if not any(TOKEN.search(record.input) for record in records):
+        raise ValueError(f"all {len(labels)} records have an empty input: pass records with the text in `input`")
     # C=10: TF-IDF rows have length 1, on which the default of 1 holds the weights down too much.
     model = make_pipeline(_vectorizer(), LogisticRegression(C=10, max_iter=1000))
     model.fit([record.input for record in records], labels)

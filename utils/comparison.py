@@ -4,7 +4,6 @@ The task is what the converters wrote into the records. What this module does no
 (`utils.evaluation`), generate answers, or call a difference real that its interval does not.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from utils.baselines import majority_label, nearest_answer, phrase_dictionary, tfidf_classifier
 from utils.conversion import Record
 from utils.evaluation import Interval, Score, bootstrap, label_scores, paired_bootstrap, span_scores, text_scores
+from utils.metrics import clean, count_phrases
 from utils.phrases import parse_phrases
 from utils.templates import PromptTemplate
 
@@ -36,13 +36,19 @@ def shown(record: Record, template: PromptTemplate) -> str:
 
 
 def baseline_answers(train: Sequence[Record], test: Sequence[Record], template: PromptTemplate) -> dict[str, list[str]]:
-    """Answers to the test records of the baselines that fit the task, by the baseline's name."""
+    """Answers to the test records of the baselines that fit the task, by the baseline's name.
+
+    Where all training records have one label, a classifier has nothing to learn, and only the majority label is there.
+    """
     fits: dict[str, dict[str, Callable]] = {
         "classification": {"majority label": majority_label, "TF-IDF + logistic regression": tfidf_classifier},
         "extraction": {"phrases known from training": phrase_dictionary},
         "text": {"answer to the most similar row": lambda records: nearest_answer(records, template)},
     }
-    return {name: fit(train)(test) for name, fit in fits[kind_of(train, template)].items()}
+    chosen = fits[kind_of(train, template)]
+    if len({record.output for record in train}) == 1:
+        chosen = {name: fit for name, fit in chosen.items() if fit is not tfidf_classifier}
+    return {name: fit(train)(test) for name, fit in chosen.items()}
 
 
 def score(
@@ -63,8 +69,8 @@ def is_right(answer: str, record: Record, template: PromptTemplate) -> bool:
     """All of it right: the label or the text to the letter, the same phrases in any order."""
     answer, right = answer.strip(), wanted(record, template)
     if kind_of([record], template) == "extraction":
-        return Counter(parse_phrases(answer)) == Counter(parse_phrases(right))
-    return answer == right
+        return count_phrases(parse_phrases(answer)) == count_phrases(parse_phrases(right))
+    return clean(answer) == clean(right)
 
 
 def predictions(

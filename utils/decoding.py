@@ -66,6 +66,7 @@ def decode(
     rows, answers = list(range(len(prompts))), [[] for _ in prompts]
     limited = copy.copy(config)  # the length of prompt and answer, which stays the same when the rows go on
     limited.max_new_tokens, limited.max_length = None, width + config.max_new_tokens
+    limited.return_dict_in_generate = True
 
     def ended(ids: torch.Tensor) -> torch.Tensor:
         return torch.isin(ids[:, width:], ends).any(dim=1)
@@ -80,7 +81,6 @@ def decode(
             past_key_values=cache,
             generation_config=limited,
             stopping_criteria=StoppingCriteriaList([half_ended] if len(rows) > _FEW else []),
-            return_dict_in_generate=True,
         )
         new = out.sequences.shape[1] - ids.shape[1]
         for row, written in zip(rows, out.sequences[:, width:].tolist(), strict=True):

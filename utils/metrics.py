@@ -1,10 +1,11 @@
 """Is an answer right, and has it the right form? Each function scores n answers and returns named `Score`s.
 
 A ratio 0/0 counts as 0, as in scikit-learn. What this module does not do: forgive another spelling: answers are
-compared character by character, apart from white space around them.
+compared character by character, apart from white space around them and the way that Unicode composes a letter (NFC).
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,22 +18,25 @@ from utils.intervals import Score, ratio, share
 from utils.phrases import parse_phrases
 
 NOT_A_LABEL = "(not a label)"
+# Scripts that put no space between words (Thai to Khmer, Japanese, Chinese) or hang particles on names (Korean).
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_SECTION = re.compile(r"^\s*(?:###|\[/?INST\]|<\|im_start\|>|(?:User|Human|Assistant):)", re.MULTILINE)
+_COPIED = 5  # words; fewer may stand in prompt and answer without being a copy
 
 
 def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> dict[str, Score]:
     """Classification: `label_accuracy`, `label_macro_f1`, `label_not_allowed`.
 
-    Macro F1 is the mean over the labels that are wanted or given at least once, as in scikit-learn: a label that no
-    row is about says nothing.
+    Macro F1 is the mean over the allowed labels that are wanted or given at least once, as in scikit-learn: a label
+    that no row is about says nothing. An answer that is no label is an error for the label of its row, no label more.
 
     Raises:
         ValueError: lists of different lengths, or a true label that is not allowed.
     """
     answers = _checked(answers, labels=labels)
-    if strange := sorted(set(labels) - set(allowed)):
-        raise ValueError(f"true labels {strange} are not among the allowed ones, {list(allowed)}; correct either")
-    given = np.array(answers)[:, None] == np.array(allowed)
-    true = np.array(labels)[:, None] == np.array(allowed)
+    labels, allowed = _true_and_allowed(labels, allowed)
+    given = np.array([[answer == label for label in allowed] for answer in answers])
+    true = np.array([[wanted == label for label in allowed] for wanted in labels])
     counts = np.concatenate([given & true, given & ~true, ~given & true], axis=1).astype(float)  # (n, 3 × labels)
     return {
         "label_accuracy": share((given & true).any(axis=1)),
@@ -42,8 +46,14 @@ def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequ
 
 
 def label_confusion(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> pd.DataFrame:
-    """Count true labels (rows) against answers (columns); the last column holds answers that are no allowed label."""
-    answers = [answer if answer in allowed else NOT_A_LABEL for answer in _checked(answers, labels=labels)]
+    """Count true labels (rows) against answers (columns); the last column holds answers that are no allowed label.
+
+    Raises:
+        ValueError: as `label_scores`.
+    """
+    answers = _checked(answers, labels=labels)
+    labels, allowed = _true_and_allowed(labels, allowed)
+    answers = [answer if answer in allowed else NOT_A_LABEL for answer in answers]
     names = [*allowed, NOT_A_LABEL]
     counts = confusion_matrix(labels, answers, labels=names)[:-1]  # no row has "not a label" for its true label
     return pd.DataFrame(counts, index=pd.Index(allowed, name="true"), columns=pd.Index(names, name="answer"))
@@ -53,17 +63,22 @@ def span_scores(answers: Sequence[str], *, phrases: Sequence[Sequence[str]], tex
     """Extraction: `span_precision`, `span_recall`, `span_f1`, and `span_not_in_text`, the share of invented phrases.
 
     Micro-averaged over all phrases. A phrase is right when it is a wanted one, letter for letter; order is ignored; one
-    that is given more often than it is wanted is wrong the second time.
+    that is given more often than it is wanted is wrong the second time. Invented is what the text does not hold as
+    words of its own; a wanted phrase that is a part of a word ("1990" in "1990s") is none.
 
     Args:
         answers: n answers, read by `parse_phrases`.
         phrases: the n lists of wanted phrases.
         texts: the n texts they come from.
     """
-    found = [Counter(parse_phrases(answer)) for answer in _checked(answers, phrases=phrases, texts=texts)]
-    wanted = [Counter(row) for row in phrases]
+    _checked(answers, phrases=phrases, texts=texts)
+    found = [count_phrases(parse_phrases(answer.strip())) for answer in answers]
+    wanted, texts = [count_phrases(row) for row in phrases], [clean(text) for text in texts]
     pairs = [((f & w).total(), (f - w).total(), (w - f).total()) for f, w in zip(found, wanted, strict=True)]
-    invented = [sum(not _mentions(t, p) for p in f.elements()) for f, t in zip(found, texts, strict=True)]
+    invented = [
+        sum(not (_mentions(t, p) or (p in w and p in t)) for p in f.elements())
+        for f, w, t in zip(found, wanted, texts, strict=True)
+    ]
     counts = np.array(pairs, dtype=float)
     return {
         "span_precision": Score(counts[:, [0, 1]], _first_of_all),
@@ -87,13 +102,16 @@ def text_scores(
     """
     answers = _checked(answers, references=references, **({} if slots is None else {"slots": slots}))
     scorer = RougeScorer(["rougeL"], tokenizer=_Words())
-    pairs = list(zip(references, answers, strict=True))
+    pairs = [(clean(reference), answer) for reference, answer in zip(references, answers, strict=True)]
     scores = {
-        "exact": share([reference.strip() == answer for reference, answer in pairs]),
+        "exact": share([reference == answer for reference, answer in pairs]),
         "rouge_l": share([scorer.score(reference, answer)["rougeL"].fmeasure for reference, answer in pairs]),
     }
     if slots is not None:
-        hits = [[_mentions(a.casefold(), s.casefold()) for s in row] for a, row in zip(answers, slots, strict=True)]
+        hits = [
+            [_mentions(answer.casefold(), clean(slot).casefold()) for slot in row]
+            for answer, row in zip(answers, slots, strict=True)
+        ]
         counts = np.array([(sum(row), len(row) - sum(row)) for row in hits], dtype=float)
         scores["slot_recall"] = Score(counts, _first_of_all)
     return scores
@@ -107,21 +125,40 @@ def form_scores(answers: Sequence[str], *, prompts: Sequence[str], stopped: Sequ
         prompts: n prompts as the model saw them.
         stopped: for each, whether the model ended it with EOS by itself.
 
-    An answer echoes when it opens a section (a line that starts with `###`) or holds a whole line of its prompt of
-    five words or more; so an answer that was asked to repeat its input counts too.
+    An answer echoes when it opens a section (a line that starts with `###` or with a marker of a chat, such as `User:`)
+    or holds a whole line of its prompt of five words or more; so an answer that was asked to repeat its input counts
+    too. So does one that was cut off while it was still copying its prompt.
     """
     answers = _checked(answers, prompts=prompts, stopped=stopped)
     return {
         "stop_rate": share(stopped),
-        "echo_rate": share([_echoes(a, prompt) for a, prompt in zip(answers, prompts, strict=True)]),
+        "echo_rate": share([_echoes(*row) for row in zip(answers, map(clean, prompts), stopped, strict=True)]),
     }
 
 
+def clean(text: str) -> str:
+    """The text as it is compared: without white space around it, accents in one piece with their letters."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def count_phrases(phrases: Sequence[str]) -> Counter[str]:
+    """How often each phrase is there; of two such counts, order does not matter.
+
+    >>> count_phrases(["Bo", "Ann "]) == count_phrases(["Ann", "Bo"])
+    True
+    """
+    return Counter(phrase for phrase in map(clean, phrases) if phrase)
+
+
 class _Words:
-    """Words in any script: the library's own tokenizer knows only a to z, and would score other languages 0."""
+    """Words in any script: the library's own tokenizer knows only a to z, and would score other languages 0.
+
+    Vowel signs and accents belong to their letters. In scripts without spaces each character counts as a word.
+    """
 
     def tokenize(self, text: str) -> list[str]:
-        return re.findall(r"[^\W_]+", text.lower())
+        letters = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in text.lower())
+        return re.sub(f"([{_UNSPACED}])", r" \1 ", "".join(letters)).split()
 
 
 def _checked(answers: Sequence[str], **columns: Sequence) -> list[str]:
@@ -130,18 +167,31 @@ def _checked(answers: Sequence[str], **columns: Sequence) -> list[str]:
     for name, column in columns.items():
         if len(column) != len(answers):
             raise ValueError(f"{len(answers)} answers but {len(column)} {name}; pass one for each answer")
-    return [answer.strip() for answer in answers]
+    return [clean(answer) for answer in answers]
 
 
-def _echoes(answer: str, prompt: str) -> bool:
+def _true_and_allowed(labels: Sequence[str], allowed: Sequence[str]) -> tuple[list[str], list[str]]:
+    labels, allowed = [clean(label) for label in labels], list(dict.fromkeys(map(clean, allowed)))
+    if strange := sorted(set(labels) - set(allowed)):
+        raise ValueError(f"true labels {strange} are not among the allowed ones, {allowed}; correct either")
+    return labels, allowed
+
+
+def _echoes(answer: str, prompt: str, stopped: bool) -> bool:
     lines = [line.strip() for line in prompt.splitlines()]
-    return bool(re.search(r"^\s*###", answer, re.MULTILINE)) or any(
-        line in answer for line in lines if len(line.split()) >= 5
+    return (
+        _SECTION.search(answer) is not None
+        or any(line in answer for line in lines if len(line.split()) >= _COPIED)
+        or (not stopped and len(answer.split()) >= _COPIED and answer in prompt)
     )
 
 
 def _mentions(text: str, phrase: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text) is not None
+    """Whether `phrase` stands in `text` and is no part of a longer word, where the script sets words apart."""
+    before, after = (rf"(?<![^\W{_UNSPACED}])", rf"(?![^\W{_UNSPACED}])")
+    at_start, at_end = (re.match(rf"[^\W{_UNSPACED}]", end) for end in (phrase[:1], phrase[-1:]))
+    pattern = (before if at_start else "") + re.escape(phrase) + (after if at_end else "")
+    return re.search(pattern, text) is not None
 
 
 def _first_of_all(sums: np.ndarray) -> np.ndarray:

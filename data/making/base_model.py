@@ -33,11 +33,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20260101
 VOCABULARY = 4096
 TOKENIZER_TEXTS = 60_000
-STEPS, ROWS, LENGTH = 4600, 16, 384  # optimiser steps, rows a step, tokens a row
-WARMUP, PLATEAU = 200, 0.5  # steps until the learning rate has its peak; the share of the run after which it falls
+STEPS, ROWS, LENGTH = 6000, 16, 384  # optimiser steps, rows a step, tokens a row
+LAST_STRETCH = 4000  # the step from which on the corpus has its last mixture
+SCHEDULE = {0: 0.0, 200: 1.0, 2300: 1.0, 4000: 0.25, 6000: 0.0}  # step: learning rate, as a share of its peak
+DROPOUT_UNTIL = 2300
 LR_MATRICES, LR_OTHERS = 0.02, 4e-3  # Muon for the weight matrices, AdamW for embeddings and norms
 WEIGHT_DECAY = 0.1  # of the matrices
-DROPOUT = 0.1  # on the plateau, where the banks are read over and over: lines shall not be learned by heart
+DROPOUT = 0.1  # while the learning rate is high: lines of the banks shall not be learned by heart
 WRITERS = 2  # processes that compose the corpus; part of the seed, since they take turns
 LOG_EVERY, CHECKPOINT_EVERY = 50, 1000
 
@@ -81,24 +83,24 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 class Batches(IterableDataset):
-    """Endless batches of token ids, shape (rows, LENGTH + 1): texts between BOS and EOS, end to end.
+    """Endless batches of token ids, shape (ROWS, LENGTH + 1): texts between BOS and EOS, end to end.
 
     Each process of a `DataLoader` writes texts from a seed of its own; the loader takes from them in turn, so that the
     order is the same on every machine.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, rows: int) -> None:
-        self.tokenizer, self.shape = tokenizer, (rows, LENGTH + 1)
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int, weights: dict) -> None:
+        self.tokenizer, self.seed, self.weights = tokenizer, seed, weights
 
     def __iter__(self) -> Iterator[np.ndarray]:
         worker = get_worker_info()
-        stream = corpus.texts(SEED + 1000 * (1 + worker.id if worker else 0))
-        ids, need = [], self.shape[0] * self.shape[1]
+        stream = corpus.texts(self.seed + 1000 * (1 + worker.id if worker else 0), self.weights)
+        ids, need = [], ROWS * (LENGTH + 1)
         while True:
             while len(ids) < need:
                 for piece in self.tokenizer([next(stream) for _ in range(200)])["input_ids"]:
                     ids += [*piece, self.tokenizer.eos_token_id]
-            yield np.array(ids[:need], dtype=np.uint16).reshape(self.shape)
+            yield np.array(ids[:need], dtype=np.uint16).reshape(ROWS, LENGTH + 1)
             ids = ids[need:]
 
 
@@ -106,9 +108,14 @@ def _as_it_is(batch: np.ndarray) -> np.ndarray:
     return batch
 
 
-def batches(tokenizer: PreTrainedTokenizerFast, rows: int, steps: int) -> Iterator[np.ndarray]:
-    loader = DataLoader(Batches(tokenizer, rows), batch_size=None, collate_fn=_as_it_is, num_workers=WRITERS)
-    return islice(loader, steps)
+def batches(tokenizer: PreTrainedTokenizerFast, first: int) -> Iterator[np.ndarray]:
+    """Those of step `first` and the steps behind it."""
+    parts = [(0, LAST_STRETCH, SEED, corpus.WEIGHTS), (LAST_STRETCH, STEPS, SEED + 50_000, corpus.LAST_WEIGHTS)]
+    for start, end, seed, weights in parts:
+        if first < end:
+            endless = Batches(tokenizer, seed, weights)
+            loader = DataLoader(endless, batch_size=None, collate_fn=_as_it_is, num_workers=WRITERS)
+            yield from islice(loader, max(first - start, 0), end - start)
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -148,12 +155,7 @@ def add_dropout(model: LlamaForCausalLM) -> torch.nn.Dropout:
     return dropout
 
 
-def share_of_peak(step: int, steps: int) -> float:
-    """Learning rate as a share of its peak: warm-up, plateau, and a straight fall to zero."""
-    return min((step + 1) / WARMUP, 1.0, (1 - step / steps) / (1 - PLATEAU))
-
-
-def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path, *, steps: int, rows: int) -> dict:
+def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: Path) -> dict:
     """Train `model` in place; returns the log: seconds and the mean loss of every LOG_EVERY steps."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device).train()
@@ -165,7 +167,7 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
         torch.optim.AdamW(others, lr=LR_OTHERS, weight_decay=0.0),
     ]
     peaks = [LR_MATRICES, LR_OTHERS]
-    log = {"steps": steps, "tokens": steps * rows * LENGTH, "rows": rows, "loss": [], "seconds": 0.0}
+    log = {"steps": STEPS, "tokens": STEPS * ROWS * LENGTH, "loss": [], "seconds": 0.0}
     first, saved = 0, work / "checkpoint.pt"
     if saved.exists():
         state = torch.load(saved, weights_only=True)
@@ -185,12 +187,11 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
         loss_of = torch.compile(loss_of)  # 1.4 times as fast on a CPU where a compiler is at hand
     torch.manual_seed(SEED + first)
     losses, start = torch.zeros((), device=device), time.time()
-    for step, batch in enumerate(batches(tokenizer, rows, steps)):
-        if step < first:
-            continue
-        dropout.train(step < PLATEAU * steps)
+    for step, batch in enumerate(batches(tokenizer, first), start=first):
+        dropout.train(step < DROPOUT_UNTIL)
+        share = np.interp(step + 1, list(SCHEDULE), list(SCHEDULE.values()))
         for optimiser, peak in zip(optimisers, peaks, strict=True):
-            optimiser.param_groups[0]["lr"] = peak * share_of_peak(step, steps)
+            optimiser.param_groups[0]["lr"] = peak * share
         loss = loss_of(torch.from_numpy(batch.astype(np.int64)).to(device, non_blocking=True))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -201,7 +202,7 @@ def pretrain(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, work: 
         if (step + 1) % LOG_EVERY == 0:
             log["loss"].append(round(losses.item() / LOG_EVERY, 4))
             log["seconds"], start = round(log["seconds"] + time.time() - start, 1), time.time()
-            print(f"step {step + 1}/{steps}  loss {log['loss'][-1]:.3f}  {log['seconds']:.0f} s", flush=True)
+            print(f"step {step + 1}/{STEPS}  loss {log['loss'][-1]:.3f}  {log['seconds']:.0f} s", flush=True)
             losses.zero_()
         if (step + 1) % CHECKPOINT_EVERY == 0:
             state = {"step": step + 1, "log": log, "model": model.state_dict()}
@@ -215,14 +216,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m data.making.base_model", description=__doc__.split("\n")[0])
     parser.add_argument("--to", type=Path, default=ROOT / "data" / "base_model", help="folder for the model")
     parser.add_argument("--work", type=Path, default=ROOT / "outputs" / "pretraining", help="folder for checkpoints")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps")
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of {LENGTH} tokens in a step")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     tokenizer = make_tokenizer(args.work)
-    tokenizer.save_pretrained(args.to)
+    args.to.mkdir(parents=True, exist_ok=True)
+    for file in args.work.glob("tokenizer*.json"):  # saved again, they would say where they were loaded from
+        shutil.copy(file, args.to)
     model = new_model(tokenizer)
-    log = pretrain(model, tokenizer, args.work, steps=args.steps, rows=args.rows)
+    log = pretrain(model, tokenizer, args.work)
     model.to("cpu", torch.bfloat16).save_pretrained(args.to)
     from data.making import model_card  # it reads the settings above
 

@@ -32,7 +32,7 @@ def main(folder: Path = base_model.ROOT / "data" / "base_model") -> None:
 
 def tokens_at(log: dict, entry: int) -> float:
     """Million tokens read when the entry of the loss was written."""
-    return (entry + 1) * base_model.LOG_EVERY * log["rows"] * base_model.LENGTH / 1e6
+    return (entry + 1) * base_model.LOG_EVERY * base_model.ROWS * base_model.LENGTH / 1e6
 
 
 def draw_loss(log: dict, path: Path) -> None:
@@ -62,7 +62,11 @@ def card(model, tokenizer, log: dict) -> str:
     rows = log["loss"]
     marks = [0, *(len(rows) * k // 6 for k in range(1, 6)), len(rows) - 1]
     table = "\n".join(f"| {tokens_at(log, i):.1f} M | {rows[i]:.3f} |" for i in marks)
-    shares = ", ".join(f"{maker.__name__} {weight:.0%}" for maker, weight in corpus.WEIGHTS.items())
+    shares, last = (
+        ", ".join(f"{maker.__name__} {weight:.0%}" for maker, weight in weights.items())
+        for weights in (corpus.WEIGHTS, corpus.LAST_WEIGHTS)
+    )
+    schedule = ", ".join(f"{share:.0%} at {step:,}" for step, share in base_model.SCHEDULE.items())
     config = model.config
     return f"""# The base model of the series
 
@@ -76,16 +80,18 @@ it does not follow instructions. Made by `make base-model`; this card is written
 | parameters | {model.num_parameters():,}, stored as bfloat16 in safetensors |
 | tokenizer | byte-level BPE, {len(tokenizer):,} tokens; BOS `<s>`, EOS `</s>` and PAD `<pad>` are three tokens |
 | context | trained on rows of {base_model.LENGTH} tokens |
-| tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {log["rows"] * base_model.LENGTH:,} |
+| tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {base_model.ROWS * base_model.LENGTH:,} |
 | time and hardware | {log["seconds"] / 60:.1f} minutes on {log["hardware"]} |
-| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}, weight decay {base_model.WEIGHT_DECAY}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, then level for {base_model.PLATEAU:.0%} of the run, then a straight fall to zero; dropout {base_model.DROPOUT} until the fall |
+| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}, weight decay {base_model.WEIGHT_DECAY}) and AdamW (the rest, lr {base_model.LR_OTHERS}); share of these at step: {schedule}, straight in between; dropout {base_model.DROPOUT} until step {base_model.DROPOUT_UNTIL:,} |
 | seed | {base_model.SEED} |
 | PyTorch | {log["torch"]} |
 
 ## What it read
 
 Text composed by `data/making/corpus.py` from the hand-written phrase banks in `data/phrase_banks/`. By share of the texts:
-{shares}.
+
+- until step {base_model.LAST_STRETCH:,}: {shares};
+- then: {last}.
 
 Nearly half of the proper names are invented on the spot, and many texts say their values twice in another form or order
 (a mail and its details, a sentence and the names in it, a list backwards), so that copying is learned rather than
@@ -115,7 +121,7 @@ Sampled with temperature 0.7 and top-p 0.9; the opening is in bold.
 - It is there to learn with. Use a real model for real work: it is one parameter away.
 
 Licence: Apache-2.0, like the project. To make it again: `make base-model` (the same seed on another kind of processor ends
-with slightly other weights). More steps make a better one: `python -m data.making.base_model --steps 20000`.
+with slightly other weights).
 """
 
 
