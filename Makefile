@@ -45,7 +45,7 @@ test-browser: $(STAMP) ## run notebooks 01 to 04 in JupyterLab in Chromium; scre
 test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
 	@$(PY) -m pytest tests/colab/check_colab.py
 
-base-model: $(STAMP) ## make corpus, tokenizer and weights of the small base model again (over an hour)
+base-model: $(STAMP) ## make corpus, tokenizer and weights of the small base model again (hours)
 	@$(PY) -m data.making.base_model
 
 $(STAMP): requirements.txt constraints.txt

@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from data.making import asking, banks, base_model, cards, corpus, datasets
+from data.making import banks, base_model, cards, corpus, datasets
 from data.making.cards import DATA, NAMES, load
 from data.making.compose import COMPLAINT, INSTRUCTIONS, NON_COMPLAINT
 from utils.similarity import near_duplicates
@@ -187,7 +187,7 @@ def test_no_short_test_text_is_a_training_text_or_an_entry_of_a_bank(training_te
 
 def test_no_question_without_input_was_asked_before_in_the_same_words(training_texts, bank_texts, stream):
     rng = random.Random(0)
-    composed = [asking.without_input(rng)[0] for _ in range(20_000)]
+    composed = [datasets.without_input(rng)[0] for _ in range(20_000)]
     seen = "\n".join(plain(text) for text in (*training_texts, *bank_texts, *stream, *composed))
     questions = [row["instruction"] for row in load("instructions", test=True) if not row["input"]]
     assert [question for question in questions if plain(question) in seen] == []
@@ -195,7 +195,7 @@ def test_no_question_without_input_was_asked_before_in_the_same_words(training_t
 
 def test_what_composes_never_opens_a_test_file():
     modules = [path for path in (DATA / "making").glob("*.py") if path.name != "cards.py"]  # which only counts rows
-    assert {path.stem for path in modules} >= {"asking", "banks", "compose", "corpus", "datasets", "base_model"}
+    assert {path.stem for path in modules} >= {"banks", "compose", "corpus", "datasets", "base_model"}
     for path in modules:
         source = path.read_text(encoding="utf-8")
         # No name of one, and no way to come upon one by going through the folder.
@@ -287,8 +287,7 @@ def test_the_base_model_is_a_small_llama(tokenizer):
 def test_the_loss_of_pretraining_fell():
     log = json.loads((MODEL / "pretraining.json").read_text(encoding="utf-8"))
     loss = log["loss"]  # the mean of every 50 steps
-    assert len(loss) == log["steps"] // base_model.LOG_EVERY
-    assert log["steps"] == base_model.STEPS and log["tokens"] == base_model.STEPS * base_model.ROWS * base_model.LENGTH
+    assert len(loss) == log["steps"] // 50 and log["tokens"] == log["steps"] * base_model.BATCH_TOKENS
     quarter = len(loss) // 4
     means = [sum(part) / len(part) for part in (loss[:quarter], loss[quarter:-quarter], loss[-quarter:])]
     assert means[0] > means[1] > means[2] and loss[-1] < 0.6 * loss[0]

@@ -79,6 +79,9 @@ def test_the_prompt_for_inference_is_that_of_training(record):
         assert template.prompt(record).endswith("### Response:\n")
 
 
+BOTH = {"text": "{instruction}{input}\n### Response:\n"}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -93,10 +96,13 @@ def test_the_prompt_for_inference_is_that_of_training(record):
         ({"text": "{instruction:>9}\n### Response:\n"}, r"unknown field \{instruction:>9\}"),
         ({"text": "{instruction\n### Response:\n"}, "no format string"),
         ({"text": "{input}\n### Response:\n"}, "text_without_input"),
-        ({"text_without_input": "{instruction}{input}\n### Response:\n"}, "leave it and its header out"),
-        ({"text_without_input": "{instruction}\n"}, "text_without_input has no response marker"),
+        (BOTH | {"text_without_input": BOTH["text"]}, "leave it and its header out"),
+        (BOTH | {"text_without_input": "{instruction}\n"}, "text_without_input has no response marker"),
+        ({"text_without_input": "{instruction}\n### Response:\n"}, "one text is enough"),
         ({"completion": "yes"}, "uses 0 fields"),
         ({"completion": "{output}{input}"}, "uses 2 fields"),
+        ({"completion": "{output}{output}"}, "uses 2 fields"),
+        ({"completion": "### Response:\n{output}"}, "holds the response marker"),
         ({"response_marker": "\n"}, "response_marker is"),
         ({"text": 3}, "text is 3"),
         ({"text": None}, "text is None"),
@@ -106,6 +112,17 @@ def test_a_wrong_template_says_what_is_wrong(change, complaint):
     with pytest.raises(ValueError, match=complaint) as caught:
         PromptTemplate(**({"name": "mine", "text": "{instruction}\n### Response:\n"} | change))
     assert "mine" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), 7])
+def test_a_field_that_is_no_text_is_named_instead_of_printed(value):
+    with pytest.raises(ValueError, match=f"the record's input is {value}, which is no text"):
+        ALPACA.render(Record("Why?", value, "So."))
+
+
+def test_a_file_that_holds_no_object_is_no_template():
+    with pytest.raises(ValueError, match="a template is an object with the keys"):
+        PromptTemplate.from_dict(["name", "text"])
 
 
 def test_a_doubled_brace_is_a_brace_also_in_the_marker():

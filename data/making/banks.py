@@ -12,7 +12,6 @@ from pathlib import Path
 BANKS = Path(__file__).resolve().parents[1] / "phrase_banks"
 MONTHS = "January February March April May June July August September October November December".split()
 WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-NAME_BANKS = ("given_names.txt", "surnames.txt", "cities.txt")
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -53,27 +52,12 @@ def document_bodies() -> dict[str, tuple[str, ...]]:
 
 
 def invented_name(rng: random.Random) -> str:
-    """A name that no list holds, so that copying can't be done from memory.
-
-    Two or three syllables, the head of one name on the tail of another, or now and then an everyday word.
-    """
-    draw = rng.random()
-    if draw < 0.35:
-        head, tail = (rng.choice(lines(rng.choice(NAME_BANKS))) for _ in range(2))
-        return (head[: rng.randint(2, 5)].strip() + tail[-rng.randint(2, 5) :].strip().lower()).replace(" ", "")
-    if draw < 0.45:
-        return rng.choice(_everyday_words()).capitalize()
+    """A name of two or three syllables that no list holds, so that copying can't be done from memory."""
     onset = "b br ch d dr f g gr h j k kh kl l m n ng p pr r s sh sl st t tr v w y z".split()
     vowel = "a a a e e i i o o u ai au ei ia oo".split()
     coda = ["", "", "", "", "n", "r", "l", "s", "m", "k", "sh", "nd", "rt"]
     n = rng.choice([1, 2, 2, 2, 3])
     return "".join(rng.choice(onset) + rng.choice(vowel) + rng.choice(coda) for _ in range(n)).capitalize()
-
-
-@cache
-def _everyday_words() -> tuple[str, ...]:
-    words = re.findall(r"\b[a-z]{4,10}\b", " ".join(lines("prose.txt")))
-    return tuple(dict.fromkeys(words))
 
 
 def given_name(rng: random.Random, invented: float) -> str:
@@ -174,22 +158,14 @@ def slot_value(slot: str, rng: random.Random, invented: float) -> str:
         return rng.choice(
             [
                 "the " + rng.choice(lines("place_nouns.txt")),
-                f"the {rng.choice(sections('word_parts.txt')['kinds of places'])} {rng.choice(lines('place_nouns.txt'))}",
+                "the " + rng.choice(lines("place_nouns.txt")),
                 rng.choice(lines("streets_and_spots.txt")),
                 f"Room {rng.randint(1, 450)}",
                 f"{slot_value('city', rng, invented)} {rng.choice(['Library', 'Town Hall', 'Museum', 'Community Centre', 'Park', 'Theatre', 'School'])}",
             ]
         )
     if slot == "spot" and made_up:
-        return rng.choice(
-            [
-                f"{invented_name(rng)} {rng.choice(['Street', 'Road', 'Square', 'Park', 'Bridge', 'Station', 'Lane'])}",
-                "the " + rng.choice(lines("place_nouns.txt")),
-                f"the {rng.choice(lines('place_nouns.txt'))} on {rng.choice(lines('streets_and_spots.txt'))}",
-            ]
-        )
-    if made_up and slot in ("event", "job", "object", "item", "favour"):
-        return composed_value(slot, rng, invented)
+        return f"{invented_name(rng)} {rng.choice(['Street', 'Road', 'Square', 'Park', 'Bridge', 'Station', 'Lane'])}"
     bank = {
         "thing": "place_nouns.txt",
         "event": "events.txt",
@@ -200,20 +176,6 @@ def slot_value(slot: str, rng: random.Random, invented: float) -> str:
         "spot": "streets_and_spots.txt",
     }[slot]
     return rng.choice(lines(bank))
-
-
-def composed_value(slot: str, rng: random.Random, invented: float) -> str:
-    """Two or three words that no list holds together: `the village quiz`, `junior archivist`, `striped jug`."""
-    part = {name: rng.choice(words) for name, words in sections("word_parts.txt").items()}
-    if slot == "event":
-        what = f"{part['occasions']} {part['gatherings']}"
-        name = given_name(rng, invented)
-        return rng.choice([f"the {what}", f"the {what}", f"our {what}", what, f"{name}'s {part['gatherings']}"])
-    if slot == "job":
-        return f"{part['ranks']} {rng.choice(lines('jobs.txt'))}"
-    if slot == "favour":
-        return SLOT.sub(lambda found: slot_value(found.group(1), rng, invented), part["kindnesses"])
-    return f"{part['looks of things']} {rng.choice(lines('objects.txt'))}"
 
 
 def invented_organisation(rng: random.Random, invented: float) -> str:

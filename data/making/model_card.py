@@ -26,20 +26,14 @@ OPENINGS = [
 def main(folder: Path = base_model.ROOT / "data" / "base_model") -> None:
     log = json.loads((folder / "pretraining.json").read_text())
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    draw_loss(log, folder / "loss.png")
+    draw_loss(log["loss"], folder / "loss.png")
     (folder / "README.md").write_text(card(model, tokenizer, log), encoding="utf-8")
 
 
-def tokens_at(log: dict, entry: int) -> float:
-    """Million tokens read when the entry of the loss was written."""
-    return (entry + 1) * base_model.LOG_EVERY * base_model.ROWS * base_model.LENGTH / 1e6
-
-
-def draw_loss(log: dict, path: Path) -> None:
+def draw_loss(losses: list[float], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-    axes.plot([tokens_at(log, i) for i in range(len(log["loss"]))], log["loss"], color="#17693a")
-    label = f"loss (nats per token, mean of {base_model.LOG_EVERY} steps)"
-    axes.set(xlabel="million tokens read", ylabel=label, ylim=(0, None))
+    axes.plot([(i + 1) * 50 * base_model.BATCH_TOKENS / 1e6 for i in range(len(losses))], losses, color="#17693a")
+    axes.set(xlabel="million tokens read", ylabel="loss (nats per token, mean of 50 steps)", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
@@ -61,12 +55,16 @@ def card(model, tokenizer, log: dict) -> str:
     )
     rows = log["loss"]
     marks = [0, *(len(rows) * k // 6 for k in range(1, 6)), len(rows) - 1]
-    table = "\n".join(f"| {tokens_at(log, i):.1f} M | {rows[i]:.3f} |" for i in marks)
-    shares, last = (
-        ", ".join(f"{maker.__name__} {weight:.0%}" for maker, weight in weights.items())
-        for weights in (corpus.WEIGHTS, corpus.LAST_WEIGHTS)
+    table = "\n".join(f"| {(i + 1) * 50 * base_model.BATCH_TOKENS / 1e6:.1f} M | {rows[i]:.3f} |" for i in marks)
+    phases = {
+        "Until the learning rate falls": corpus.WEIGHTS,
+        "While it falls": corpus.QUESTION_WEIGHTS,
+        "In the last stretch": corpus.JUDGEMENT_WEIGHTS,
+    }
+    shares = "\n".join(
+        f"- {phase}: {', '.join(f'{maker.__name__} {weight:.0%}' for maker, weight in weights.items())}."
+        for phase, weights in phases.items()
     )
-    schedule = ", ".join(f"{share:.0%} at {step:,}" for step, share in base_model.SCHEDULE.items())
     config = model.config
     return f"""# The base model of the series
 
@@ -79,10 +77,10 @@ it does not follow instructions. Made by `make base-model`; this card is written
 | architecture | Llama: {config.num_hidden_layers} layers, hidden size {config.hidden_size}, {config.num_attention_heads} heads, feed-forward {config.intermediate_size}, tied embeddings |
 | parameters | {model.num_parameters():,}, stored as bfloat16 in safetensors |
 | tokenizer | byte-level BPE, {len(tokenizer):,} tokens; BOS `<s>`, EOS `</s>` and PAD `<pad>` are three tokens |
-| context | trained on rows of {base_model.LENGTH} tokens |
-| tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {base_model.ROWS * base_model.LENGTH:,} |
-| time and hardware | {log["seconds"] / 60:.1f} minutes on {log["hardware"]} |
-| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}, weight decay {base_model.WEIGHT_DECAY}) and AdamW (the rest, lr {base_model.LR_OTHERS}); share of these at step: {schedule}, straight in between; dropout {base_model.DROPOUT} until step {base_model.DROPOUT_UNTIL:,} |
+| context | trained on rows of {base_model.LENGTH} tokens, at the end of {base_model.LAST_LENGTH} |
+| tokens read | {log["tokens"]:,} in {log["steps"]:,} steps of {base_model.BATCH_TOKENS:,} |
+| time and hardware | {log["seconds"] / 60:.0f} minutes on {log["cores"]} CPU cores ({log["machine"]}), no GPU, beside other work |
+| optimiser | Muon (matrices, lr {base_model.LR_MATRICES}) and AdamW (the rest, lr {base_model.LR_OTHERS}); warm-up {base_model.WARMUP} steps, plateau to step {base_model.PLATEAU}, a straight fall to zero at step {base_model.FALLING}, a second slope from 0.4 of the peak to step {base_model.STEPS} |
 | seed | {base_model.SEED} |
 | PyTorch | {log["torch"]} |
 
@@ -90,8 +88,7 @@ it does not follow instructions. Made by `make base-model`; this card is written
 
 Text composed by `data/making/corpus.py` from the hand-written phrase banks in `data/phrase_banks/`. By share of the texts:
 
-- until step {base_model.LAST_STRETCH:,}: {shares};
-- then: {last}.
+{shares}
 
 Nearly half of the proper names are invented on the spot, and many texts say their values twice in another form or order
 (a mail and its details, a sentence and the names in it, a list backwards), so that copying is learned rather than
@@ -117,20 +114,21 @@ Sampled with temperature 0.7 and top-p 0.9; the opening is in bold.
 
 - It knows the world of its phrase banks and nothing else. Facts outside of it are guessed.
 - English only. Words that its banks do not hold are spelled in pieces and weakly understood.
-- Long texts (over {base_model.LENGTH} tokens) are out of its experience.
+- Long texts (over {base_model.LAST_LENGTH} tokens) are out of its experience.
 - It is there to learn with. Use a real model for real work: it is one parameter away.
 
-Licence: Apache-2.0, like the project. To make it again: `make base-model` (the same seed on another kind of processor ends
-with slightly other weights).
+Licence: Apache-2.0, like the project. To make it again: `make base-model` (hours on two cores; the same seed on another
+kind of processor ends with slightly other weights).
 """
 
 
-def hardware() -> str:
-    """What the card says about the machine of a run."""
-    if torch.cuda.is_available():
-        return f"one GPU ({torch.cuda.get_device_name()}) and {os.cpu_count()} CPU cores"
-    bf16 = "with AMX" if torch.cpu._is_amx_tile_supported() else "without bfloat16 in hardware"
-    return f"{os.cpu_count()} CPU cores ({platform.machine()} {bf16}), no GPU, beside other work"
+def machine() -> dict[str, str | int]:
+    """What the card says about the hardware of a run."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return {
+        "cores": os.cpu_count() or 1,
+        "machine": platform.machine() + (" with AVX512-BF16" if "avx512_bf16" in flags else ""),
+    }
 
 
 if __name__ == "__main__":
