@@ -22,13 +22,13 @@ SERIES = [
 # Lowest first: an import in utils/ only ever points down (here: up) this list. Helpers stand below what they help.
 ORDER = [
     "tables", "delimited", "readers", "phrases", "conversion", "classification", "extraction", "tagged",
-    "instructions", "similarity", "splits", "exports", "records",
+    "phrase_types", "questions", "instructions", "similarity", "splits", "exports", "records",
     "rules", "cleaning", "quality",
     "templates", "special_tokens", "seam", "lengths", "tokens", "shortening",
     "nf4", "models", "memory", "safeguards", "safe_trainer", "identity", "adapters", "training_result", "training",
     "loading", "decoding", "inference",
-    "intervals", "metrics", "evaluation", "tasks", "baselines", "comparison", "display", "report",
-    "parameters", "own_data", "artefacts",
+    "intervals", "wording", "metrics", "evaluation", "tasks", "baselines", "comparison", "display", "report",
+    "parameters", "own_data", "own_run", "artefacts",
     "colab", "notebook", "setup_cell", "run_notebooks", "readme", "job",
 ]  # fmt: skip
 

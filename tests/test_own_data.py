@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from utils.own_data import (
-    MANY_LABELS,
-    SHORT_INSTRUCTION,
-    check_enough,
-    choose_template,
-    draw,
-    file_row,
-    how_to_ask,
-    locate,
-    problems,
-    read_records,
-)
+from utils.own_data import MANY_LABELS, SHORT_INSTRUCTION, file_row, locate, read_records
+from utils.own_run import check_enough, choose_template, draw, how_to_ask, problems
 from utils.quality import lint
 from utils.records import DataError, Record, from_labels
 from utils.templates import ALPACA, REVERSE_INSTRUCTION

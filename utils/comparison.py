@@ -11,9 +11,9 @@ import pandas as pd
 from utils.baselines import majority_label, nearest_answer, phrase_dictionary, tfidf_classifier
 from utils.conversion import Record
 from utils.evaluation import Interval, Score, bootstrap, label_scores, paired_bootstrap, span_scores, text_scores
-from utils.metrics import clean, count_phrases
 from utils.phrases import parse_phrases
 from utils.templates import PromptTemplate
+from utils.wording import clean, count_phrases
 
 MAIN = {"classification": "label_accuracy", "extraction": "span_f1", "text": "rouge_l"}
 TUNED, BASE = "fine-tuned", "base model"

@@ -1,4 +1,4 @@
-"""Texts with phrases, offsets, tags or answers in them → records whose output lists what is to be found."""
+"""Texts with phrases or offsets in them → records whose output lists what is to be found."""
 
 import ast
 import json
@@ -19,12 +19,10 @@ from utils.conversion import (
     require,
     text_of,
 )
-from utils.phrases import NO_PHRASES, format_phrases, parse_phrases
-from utils.readers import read_table, table_for
-from utils.tables import BadRow, Table
+from utils.phrases import format_phrases, parse_phrases
+from utils.readers import table_for
 
 EXTRACTION_INSTRUCTION = "Extract the people, organisations, places and things from the text."
-QUESTION_INSTRUCTION = "Answer the question with words from the text, or with 'none' if it does not say: {question}"
 
 
 def from_phrases(
@@ -56,7 +54,7 @@ def from_phrases(
     def make(row: Mapping[Any, Any]) -> Record:
         found = as_list(row.get(phrases), phrases, separator)
         cleaned = [phrase for item in found if (phrase := checked(item, "a phrase").strip())]
-        body = _body(row, text).strip()
+        body = body_of(row, text).strip()
         return Record(instruction, body, format_phrases(cleaned), "extraction", group_of(row, group))
 
     return convert(table, make)
@@ -92,7 +90,7 @@ def from_spans(
     require(table, text=text, spans=spans, group=group)
 
     def make(row: Mapping[Any, Any]) -> Record:
-        body = _body(row, text)
+        body = body_of(row, text)
         cut = [_cut(body, span) for span in as_list(row.get(spans), spans, None)]
         kept = [phrase for _, phrase, kind in sorted(cut) if types is None or kind in types]
         output = format_phrases(list(dict.fromkeys(kept)))
@@ -101,64 +99,7 @@ def from_spans(
     return convert(table, make)
 
 
-def from_squad(
-    source: Any,
-    *,
-    question: str = "question",
-    context: str = "context",
-    answers: str = "answers",
-    instruction: str = QUESTION_INSTRUCTION,
-) -> Conversion:
-    """Turn questions about a context into records: input = context, output = the first answer, "none" without any.
-
-    source: SQuAD-like JSON (articles with paragraphs with `qas`), or rows with these three columns as on the Hub.
-        One question is one row; the article or context is the record's group.
-    answers: a column of `{"text": [...]}`, of lists of texts or of `{"text": ...}`, or of one text each. No
-        answer, or an empty one, means that the context does not say.
-    instruction: `{question}` in it becomes the question.
-
-    Rejected rows: no question, no context, no value for the answers (null), an answer that is not in its context.
-
-    Raises:
-        DataError: neither of the two forms, or a column that does not exist.
-
-    >>> row = {"question": "Who went?", "context": "Anna went to school.", "answers": {"text": ["Anna"]}}
-    >>> from_squad([row]).records[0].output
-    'Anna'
-    """
-    table = read_table(source)
-    if "paragraphs" in table.columns:
-        rows = [question for article in table.rows() for question in _questions(article)]
-        table = Table(table.name, ["question", "context", "answers", "title"], lambda: iter(rows))
-        question, context, answers = "question", "context", "answers"
-    require(table, question=question, context=context, answers=answers)
-
-    def make(row: Mapping[Any, Any]) -> Record:
-        asked, body = _body(row, question).strip(), _body(row, context)
-        texts = _answers(row.get(answers), answers)
-        if texts and texts[0].startswith("{") and "array(" in texts[0]:
-            raise Reject("a printed numpy array in place of the answers: save lists (to_json) instead")
-        if texts and texts[0] not in body:
-            raise Reject(f"the answer {texts[0][:40]!r} is not in its context")
-        group = text_of(row, "title", missing="") or body
-        answer = texts[0] if texts else NO_PHRASES
-        return Record(instruction.replace("{question}", asked), body, answer, "question", group)
-
-    return convert(table, make)
-
-
-def _answers(value: Any, column: str) -> list[str]:
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        value = _literal(value.strip()) or value
-    value = plain(value.get("text") if isinstance(value, Mapping) else value)
-    if is_missing(value):
-        raise Reject(f"{column} is missing (for no answer: an empty list)")
-    found = value if isinstance(value, list | tuple) else [value]
-    texts = [checked(answer.get("text") if isinstance(answer, Mapping) else answer, "an answer") for answer in found]
-    return [text for text in texts if text.strip()]
-
-
-def _body(row: Mapping[Any, Any], column: str | int) -> str:
+def body_of(row: Mapping[Any, Any], column: str | int) -> str:
     text = text_of(row, column)
     if not text.strip():
         raise Reject(f"{column} is empty")
@@ -177,7 +118,7 @@ def as_list(value: Any, column: str | int, separator: str | None) -> list[Any]:
     if separator is not None:
         return value.split(separator)
     text = value.strip()
-    found = _literal(text)
+    found = literal(text)
     if isinstance(found, str):
         return [found]
     # "3,000" without brackets is Python, too, and means no list
@@ -186,7 +127,7 @@ def as_list(value: Any, column: str | int, separator: str | None) -> list[Any]:
     return parse_phrases(text)
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """What the text means as JSON, or as the Python that `DataFrame.to_csv` makes of a list; None if neither."""
     for read in (json.loads, ast.literal_eval):
         try:
@@ -197,6 +138,13 @@ def _literal(text: str) -> Any:
             raise Reject("strings without a comma between them (a printed numpy array?): save lists instead")
         return found
     return None
+
+
+def type_of_span(span: Mapping[str, Any] | Sequence[Any]) -> str:
+    """The type that a span names, as `from_spans` reads it; "" if it names none."""
+    if isinstance(span, Mapping):
+        return str(span.get("type") or span.get("label") or "")
+    return str(span[2]) if len(span) > 2 else ""
 
 
 def _cut(text: str, span: Any) -> tuple[int, str, str]:
@@ -211,30 +159,4 @@ def _cut(text: str, span: Any) -> tuple[int, str, str]:
         raise Reject(f"offsets {start}:{end} cut nothing out of a text of {len(text)} characters")
     if (wanted := span.get("text")) is not None and wanted != phrase:
         raise Reject(f"offsets {start}:{end} cut out {phrase!r}, not {str(wanted)[:40]!r}: do they count bytes?")
-    return start, phrase, str(span.get("type") or span.get("label") or "")
-
-
-def _questions(article: Any) -> list[dict[str, Any] | BadRow]:
-    if isinstance(article, BadRow):
-        return [article]
-    title = article.get("title")
-    paragraphs = article.get("paragraphs")
-    if not isinstance(paragraphs, list):
-        return [BadRow("an article without paragraphs", str(title))]
-    return [row for paragraph in paragraphs for row in _paragraph(paragraph, title)]
-
-
-def _paragraph(paragraph: Any, title: Any) -> list[dict[str, Any] | BadRow]:
-    try:
-        return [
-            {
-                "question": qa.get("question"),
-                "context": paragraph["context"],
-                # a test file without answers is no file of unanswerable questions
-                "answers": qa.get("answers", [] if qa.get("is_impossible") else None),
-                "title": title,
-            }
-            for qa in paragraph["qas"]
-        ]
-    except (KeyError, TypeError, AttributeError):
-        return [BadRow("a paragraph without context and qas", str(title))]
+    return start, phrase, type_of_span(span)

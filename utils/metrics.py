@@ -5,8 +5,6 @@ compared character by character, apart from white space around them and the way 
 """
 
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,10 +14,9 @@ from sklearn.metrics import confusion_matrix
 
 from utils.intervals import Score, ratio, share
 from utils.phrases import parse_phrases
+from utils.wording import Words, clean, count_phrases, mentions
 
 NOT_A_LABEL = "(not a label)"
-# Scripts that put no space between words (Thai to Khmer, Japanese, Chinese) or hang particles on names (Korean).
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _SECTION = re.compile(r"^\s*(?:###|\[/?INST\]|<\|im_start\|>|(?:User|Human|Assistant):)", re.MULTILINE)
 _COPIED = 5  # words; fewer may stand in prompt and answer without being a copy
 
@@ -76,7 +73,7 @@ def span_scores(answers: Sequence[str], *, phrases: Sequence[Sequence[str]], tex
     wanted, texts = [count_phrases(row) for row in phrases], [clean(text) for text in texts]
     pairs = [((f & w).total(), (f - w).total(), (w - f).total()) for f, w in zip(found, wanted, strict=True)]
     invented = [
-        sum(not (_mentions(t, p) or (p in w and p in t)) for p in f.elements())
+        sum(not (mentions(t, p) or (p in w and p in t)) for p in f.elements())
         for f, w, t in zip(found, wanted, texts, strict=True)
     ]
     counts = np.array(pairs, dtype=float)
@@ -101,7 +98,7 @@ def text_scores(
         slots: n lists of the names, dates and places that the answer must mention (as whole words, in any case).
     """
     answers = _checked(answers, references=references, **({} if slots is None else {"slots": slots}))
-    scorer = RougeScorer(["rougeL"], tokenizer=_Words())
+    scorer = RougeScorer(["rougeL"], tokenizer=Words())
     pairs = [(clean(reference), answer) for reference, answer in zip(references, answers, strict=True)]
     scores = {
         "exact": share([reference == answer for reference, answer in pairs]),
@@ -109,7 +106,7 @@ def text_scores(
     }
     if slots is not None:
         hits = [
-            [_mentions(answer.casefold(), clean(slot).casefold()) for slot in row]
+            [mentions(answer.casefold(), clean(slot).casefold()) for slot in row]
             for answer, row in zip(answers, slots, strict=True)
         ]
         counts = np.array([(sum(row), len(row) - sum(row)) for row in hits], dtype=float)
@@ -136,31 +133,6 @@ def form_scores(answers: Sequence[str], *, prompts: Sequence[str], stopped: Sequ
     }
 
 
-def clean(text: str) -> str:
-    """The text as it is compared: without white space around it, accents in one piece with their letters."""
-    return unicodedata.normalize("NFC", text).strip()
-
-
-def count_phrases(phrases: Sequence[str]) -> Counter[str]:
-    """How often each phrase is there; of two such counts, order does not matter.
-
-    >>> count_phrases(["Bo", "Ann "]) == count_phrases(["Ann", "Bo"])
-    True
-    """
-    return Counter(phrase for phrase in map(clean, phrases) if phrase)
-
-
-class _Words:
-    """Words in any script: the library's own tokenizer knows only a to z, and would score other languages 0.
-
-    Vowel signs and accents belong to their letters. In scripts without spaces each character counts as a word.
-    """
-
-    def tokenize(self, text: str) -> list[str]:
-        letters = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in text.lower())
-        return re.sub(f"([{_UNSPACED}])", r" \1 ", "".join(letters)).split()
-
-
 def _checked(answers: Sequence[str], **columns: Sequence) -> list[str]:
     if not len(answers):
         raise ValueError("no answers to score; pass at least one row")
@@ -184,14 +156,6 @@ def _echoes(answer: str, prompt: str, stopped: bool) -> bool:
         or any(line in answer for line in lines if len(line.split()) >= _COPIED)
         or (not stopped and len(answer.split()) >= _COPIED and answer in prompt)
     )
-
-
-def _mentions(text: str, phrase: str) -> bool:
-    """Whether `phrase` stands in `text` and is no part of a longer word, where the script sets words apart."""
-    before, after = (rf"(?<![^\W{_UNSPACED}])", rf"(?![^\W{_UNSPACED}])")
-    at_start, at_end = (re.match(rf"[^\W{_UNSPACED}]", end) for end in (phrase[:1], phrase[-1:]))
-    pattern = (before if at_start else "") + re.escape(phrase) + (after if at_end else "")
-    return re.search(pattern, text) is not None
 
 
 def _first_of_all(sums: np.ndarray) -> np.ndarray:

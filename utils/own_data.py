@@ -4,10 +4,7 @@
 come from parameters, which may be text. What this module does not do: repair data, or judge it (`utils.quality`).
 """
 
-import json
-import random
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,9 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from utils.conversion import Conversion, Record
+from utils.conversion import Conversion
 from utils.parameters import as_list, as_mapping
-from utils.quality import RULES, Finding
+from utils.phrase_types import check_types, tags_at_line_ends, type_of
 from utils.records import (
     EXTRACTION_INSTRUCTION,
     DataError,
@@ -33,12 +30,10 @@ from utils.records import (
     read_table,
     unfold_columns,
 )
-from utils.tables import BadRow, Table, counted, read_text
-from utils.templates import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
+from utils.tables import BadRow, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("classification", "extraction", "instructions", "documents")
-MIN_RECORDS = 10  # fewer leave a test set of one row or two, which says nothing
 MANY_LABELS = 25  # a list of more labels costs more tokens in every prompt than the texts themselves
 SHORT_INSTRUCTION = "Name the category of the text below."
 TYPED_INSTRUCTION = "Extract the phrases of these types from the text: {labels}."
@@ -55,7 +50,6 @@ USUAL = {  # column names to look for, in any case, where none is given
     },
     "documents": {"text_column": ("document", "text"), "answer_column": ("instruction",)},
 }
-_TAG = re.compile(r"O|[BIESLU]-\S+")
 _AS_PARAMETERS = {  # the converters name arguments of Python functions; whoever runs a job has only parameters
     re.compile(r"pass another as label="): "set answer_column to another",
     re.compile(r"the allowed labels as labels=\[…\]"): "labels to the allowed ones",
@@ -116,10 +110,10 @@ def read_records(
     types = as_list(labels)
     to_extract = instruction or (TYPED_INSTRUCTION if types else EXTRACTION_INSTRUCTION)
     to_extract = to_extract.replace("{labels}", ", ".join(map(str, types)))
-    if not given["text_column"] and (tags := _tags_at_line_ends(source, encoding)):
+    if not given["text_column"] and (tags := tags_at_line_ends(source, encoding)):
         if task != "extraction":
             raise DataError(f"{Path(source).name} has a token and its tag on each line: set task to extraction")
-        _check_types(types, tags, Path(source).name)
+        check_types(types, tags, Path(source).name)
         return from_tagged(source, encoding=encoding, types=types or None, instruction=to_extract)
     positions = [str(name) for names in (*given.values(), unfold) for name in names if isinstance(name, int)]
     names = [name for names in (*given.values(), unfold) for name in names if isinstance(name, str)]
@@ -180,84 +174,6 @@ def file_row(conversion: Conversion, row: int) -> int:
     return conversion.file_rows[row - 1] if isinstance(conversion, Unfolded) else row
 
 
-def choose_template(name: str, task: str) -> PromptTemplate:
-    """ALPACA or REVERSE_INSTRUCTION by name ("": the one that fits the task), or a template from a JSON file.
-
-    Raises:
-        DataError: neither, or a file that holds no template; the message names its fault.
-    """
-    known = {template.name: template for template in (ALPACA, REVERSE_INSTRUCTION)}
-    name = name or ("reverse_instruction" if task == "documents" else "alpaca")
-    if name in known:
-        return known[name]
-    path = Path(locate(name))
-    if not path.is_file():
-        raise DataError(f"template {name!r} is neither a file nor one of {', '.join(known)}")
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataError(f"template file {path.name} is not valid JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"template file {path.name} holds a {type(content).__name__}, not an object with name and text")
-    try:
-        return PromptTemplate.from_dict({"name": path.stem} | content)
-    except ValueError as error:
-        raise DataError(f"template file {path.name}: {error}") from None
-
-
-def draw(conversion: Conversion, *, limit: int, seed: int) -> tuple[list[Record], list[int]]:
-    """At most `limit` records, drawn by chance, in their old order (0: all), and the row of the file behind each."""
-    left_out = {note.row for note in conversion.rejected}
-    rows = [row for row in range(1, conversion.rows_in + 1) if row not in left_out]
-    every = range(len(rows))
-    chosen = sorted(random.Random(seed).sample(every, limit)) if 0 < limit < len(rows) else every
-    return [conversion.records[i] for i in chosen], [file_row(conversion, rows[i]) for i in chosen]
-
-
-def check_enough(records: Sequence[Record], template: PromptTemplate) -> None:
-    """Refuse records that nothing can be learned from.
-
-    Raises:
-        DataError: fewer than `MIN_RECORDS`, or all with the same answer.
-    """
-    if len(records) < MIN_RECORDS:
-        raise DataError(
-            f"{len(records)} usable records are too few to train and to test on: at least {MIN_RECORDS} are needed"
-        )
-    answers = {template.render(record)[1] for record in records}
-    if len(answers) == 1:
-        raise DataError(
-            f"all {len(records):,} records have the same answer, {answers.pop()[:60]!r}: there is nothing to learn; "
-            f"choose another answer_column, or a template other than {template.name!r}"
-        )
-
-
-def how_to_ask(record: Record, template: PromptTemplate) -> str:
-    """Python that asks the adapter in the folder `adapter` about another text, as it was trained with this record."""
-    asked = "Record('your instruction')"
-    if template.data_field == "output":
-        asked = "Record('', output='your text')"
-    elif template.data_field == "input" and record.task != "instruction":
-        asked = f"Record({record.instruction!r}, 'your text')"
-    return (
-        "from utils.inference import generate, load_adapter\nfrom utils.records import Record\n\n"
-        f"model, tokenizer, templates = load_adapter('adapter')\nrecord = {asked}\n"
-        f"print(generate(model, tokenizer, [record], templates[{template.name!r}])[0].text)"
-    )
-
-
-def problems(conversion: Conversion, findings: Sequence[Finding]) -> list[str]:
-    """What should stop a run, one sentence part each: labels that are not allowed, and errors without a safe fix."""
-    unknown = Counter(note.reason for note in conversion.rejected if note.reason.startswith("unknown label"))
-    found = [f"{counted(count, 'row')} with {reason}" for reason, count in unknown.most_common(3)]
-    errors = [f for f in findings if f.severity == "error" and not RULES[f.rule].safe]
-    for rule, count in Counter(finding.rule for finding in errors).items():
-        first = next(finding for finding in errors if finding.rule == rule)
-        where = "" if first.row is None else f" ({first.excerpt!r})"
-        found.append(f"{rule} × {count:,}, such as {first.message}{where}")
-    return found
-
-
 def _column(name: Any) -> str | int:
     return int(name) if str(name).isdecimal() else name
 
@@ -302,7 +218,7 @@ def _from_marked(table: Table, text, answer, types: list[str], instruction: str,
     is_typed = is_tokens or (isinstance(marks, list) and isinstance(marks[0], Mapping | list))
     if types and is_typed:
         every = (mark for row in table.rows() if isinstance(row, Mapping) for mark in row.get(answer) or [])
-        _check_types(types, [_type_of(mark, table.classes.get(answer)) for mark in every], table.name)
+        check_types(types, [type_of(mark, table.classes.get(answer)) for mark in every], table.name)
     elif types:
         raise DataError(f"labels is {', '.join(types)}, but the phrases in {table.name} have no types: leave it empty")
     if is_tokens:
@@ -310,35 +226,6 @@ def _from_marked(table: Table, text, answer, types: list[str], instruction: str,
     if is_typed:
         return from_spans(table, text=text, spans=answer, types=types or None, instruction=instruction, group=group)
     return from_phrases(table, text=text, phrases=answer, instruction=instruction, group=group)
-
-
-def _tags_at_line_ends(source: Any, encoding: str) -> list[str]:
-    """The tags of a CoNLL-like file, in which nearly every line ends in one; of any other source nothing."""
-    if not isinstance(source, str | Path) or not Path(source).is_file() or Path(source).suffix == ".parquet":
-        return []
-    lines = [line for line in read_text(Path(source), encoding=encoding).split("\n") if line.strip()]
-    ends = [line.split()[-1] for line in lines if not line.startswith("-DOCSTART-")]
-    tags = [end for end in ends if _TAG.fullmatch(end)]
-    return tags if len(tags) > 0.9 * len(ends) else []
-
-
-def _check_types(wanted: Sequence[str], marks: Sequence[str], name: str) -> None:
-    """Is there a phrase of each type that is asked for? `marks` are tags ("B-PER") or plain types."""
-    there = {mark.partition("-")[2] if _TAG.fullmatch(mark) else mark for mark in marks} - {""}
-    if missing := [kind for kind in wanted if kind not in there]:
-        raise DataError(
-            f"{name} has no phrase of the type {missing[0]!r}; it has {', '.join(sorted(there)[:20]) or 'no types'}: "
-            "set labels to some of them"
-        )
-
-
-def _type_of(mark: Any, classes: Sequence[str] | None) -> str:
-    """The type that a tag, a class number or a span names; "" if it names none."""
-    if isinstance(mark, Mapping):
-        return str(mark.get("type") or mark.get("label") or "")
-    if isinstance(mark, list):
-        return str(mark[2]) if len(mark) > 2 else ""
-    return classes[mark] if isinstance(mark, int) and classes else str(mark)
 
 
 def _rows_behind(table: Table) -> list[int]:

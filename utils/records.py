@@ -7,7 +7,6 @@
 Standard library only at import; pyarrow, datasets and numpy are imported when a call needs them.
 """
 
-import gzip
 import hashlib
 import json
 import os
@@ -17,15 +16,11 @@ from typing import Any
 
 from utils.classification import CLASSIFICATION_INSTRUCTION, from_labels, unfold_columns
 from utils.conversion import Conversion, Record, RowNote
-from utils.extraction import (
-    EXTRACTION_INSTRUCTION,
-    QUESTION_INSTRUCTION,
-    from_phrases,
-    from_spans,
-    from_squad,
-)
+from utils.exports import write_jsonl
+from utils.extraction import EXTRACTION_INSTRUCTION, from_phrases, from_spans
 from utils.instructions import from_documents, from_instructions, from_messages, from_sharegpt
 from utils.phrases import NO_PHRASES, format_phrases, parse_phrases
+from utils.questions import QUESTION_INSTRUCTION, from_squad
 from utils.readers import read_table
 from utils.splits import split
 from utils.tables import DataError, read_text, shown
@@ -62,15 +57,14 @@ __all__ = [
 
 def save_records(records: Iterable[Record], path: str | os.PathLike[str]) -> Path:
     """Write records as JSON Lines (gzipped for a path that ends in `.gz`); `load_records` gives all of each back."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "wt", encoding="utf-8", newline="\n") as file:
-        for record in records:
-            row = {"instruction": record.instruction, "input": record.input, "output": record.output}
-            row |= {name: value for name in ("task", "group") if (value := getattr(record, name))}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return path
+    return write_jsonl(
+        (
+            {"instruction": record.instruction, "input": record.input, "output": record.output}
+            | {name: value for name in ("task", "group") if (value := getattr(record, name))}
+            for record in records
+        ),
+        path,
+    )
 
 
 def load_records(path: str | os.PathLike[str]) -> list[Record]:

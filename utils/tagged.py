@@ -13,6 +13,8 @@ from utils.phrases import format_phrases
 from utils.readers import read_table
 from utils.tables import BadRow, DataError, Table, read_text
 
+TAG = re.compile(r"O|[BIESLU]-\S+")
+
 
 def from_tagged(
     source: Any,
@@ -99,7 +101,7 @@ def _tag_name(tag: Any, names: Sequence[str]) -> str:
         if not 0 <= tag < len(names):
             raise Reject(f"tag {tag} has no name: pass tag_names=[…] with one name for each number")
         tag = names[tag]
-    if tag != "O" and not re.fullmatch(r"[BIESLU]-\S+", str(tag)):
+    if not TAG.fullmatch(str(tag)):
         raise Reject(f"tag {str(tag)[:30]!r} is neither 'O' nor like 'B-PER'")
     return tag
 
