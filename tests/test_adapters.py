@@ -11,7 +11,7 @@ from peft import AutoPeftModelForCausalLM
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from utils import identity, models
+from utils import identity, models, smollm2
 from utils.adapters import AdapterError
 from utils.identity import base_identity, check_base
 from utils.inference import generate, load_adapter, load_merged
@@ -68,6 +68,37 @@ def test_an_adapter_of_a_base_inside_the_project_can_be_moved_anywhere(trained: 
     moved = saved.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     assert answers(*load_adapter(moved)[:2]) == answers(trained.result.model, tokenizer)
+
+
+def bundle(base, project, monkeypatch):
+    """Makes `base` the bundled model of a project in this folder."""
+    folder = shutil.copytree(base, project / smollm2.LOCATION)
+    for module in (smollm2, models, identity):
+        monkeypatch.setattr(module, "PROJECT_ROOT", project)
+    monkeypatch.setattr(smollm2, "FOLDER", folder)
+    monkeypatch.setattr(smollm2, "is_ready", lambda: True)
+
+
+def test_an_adapter_of_the_bundled_model_finds_it_in_any_project(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
+    bundle(trained.base, tmp_path / "mine", monkeypatch)
+    model, tokenizer, _ = load_adapter(trained.adapter, base=smollm2.NAME)
+    settings = {"templates": [ALPACA], "fingerprint": "f", "metrics": {}}
+    saved = save_adapter(model, tokenizer, tmp_path / "mine" / "adapter", **settings)
+    assert json.loads((saved / "provenance.json").read_text())["base"]["name"] == "smollm2-135m"
+    moved = saved.rename(tmp_path / "adapter")
+    shutil.rmtree(tmp_path / "mine")
+    bundle(trained.base, tmp_path / "deep" / "theirs", monkeypatch)
+    model, tokenizer, _ = load_adapter(moved)
+    assert str(tmp_path / "deep") in model.get_base_model().config._name_or_path
+    assert answers(model, tokenizer) == answers(trained.result.model, tokenizer)
+    monkeypatch.chdir(tmp_path / "deep" / "theirs")  # PEFT's own way, run from the project's root
+    assert AutoPeftModelForCausalLM.from_pretrained(moved).peft_config["default"].r == 16
+
+
+def test_an_adapter_of_another_bundled_model_is_refused(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
+    bundle(save_model(tmp_path / "again", seed=1), tmp_path / "project", monkeypatch)
+    with pytest.raises(AdapterError, match="and smollm2-135m is another model .*weights differ"):
+        load_adapter(trained.adapter, base=smollm2.NAME)
 
 
 def test_an_adapter_moved_away_from_its_base_asks_for_it(trained: Trained, tmp_path):  # noqa: F811

@@ -2,24 +2,34 @@
 
 import pytest
 
-from utils.baselines import majority_label, nearest_answer, phrase_dictionary, tfidf_classifier
+from utils.baselines import constant_answer, nearest_answer, phrase_dictionary, tfidf_classifier
 from utils.records import Record
 from utils.tasks import load_tasks
 from utils.templates import ALPACA, REVERSE_INSTRUCTION
 
 REVIEWS = [("lovely kind staff", "good"), ("lovely view", "good"), ("dirty room", "bad"), ("dirty rude loud", "bad")]
 LABELLED = [Record("Which?", text, label) for text, label in REVIEWS]
-FITS = [majority_label, tfidf_classifier, phrase_dictionary, lambda records: nearest_answer(records, ALPACA)]
+FITS = [
+    lambda records: constant_answer(records, ALPACA),
+    tfidf_classifier,
+    phrase_dictionary,
+    lambda records: nearest_answer(records, ALPACA),
+]
 
 
 def blank(record: Record) -> Record:
     return Record(record.instruction, record.input, "", record.task)
 
 
-def test_majority_is_the_most_frequent_and_of_several_the_first():
-    answer = majority_label([*LABELLED, Record("Which?", "!", "good")])
+def test_the_constant_answer_is_the_most_frequent_and_of_several_the_first():
+    answer = constant_answer([*LABELLED, Record("Which?", "!", "good")], ALPACA)
     assert answer([Record("Which?", "dirty")] * 2) == ["good", "good"]
-    assert majority_label(LABELLED)([Record("Which?", "x")]) == ["bad"]
+    assert constant_answer(LABELLED, ALPACA)([Record("Which?", "x")]) == ["bad"]
+
+
+def test_the_constant_answer_is_what_the_template_asks_for():
+    letters = [Record("Ask for leave.", "", f"Dear {name}") for name in "ABC"] + [Record("Apologise.", "", "Sorry")]
+    assert constant_answer(letters, REVERSE_INSTRUCTION)([Record("", "", "Dear D")]) == ["Ask for leave."]
 
 
 def test_tfidf_reads_the_words():

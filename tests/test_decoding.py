@@ -9,7 +9,7 @@ from bitsandbytes.nn import Linear4bit
 from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, trained  # noqa: F401
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
-from transformers import GenerationConfig, MistralConfig
+from transformers import GenerationConfig, Lfm2Config, MistralConfig
 
 from utils import decoding
 from utils.decoding import decode, expanded
@@ -126,6 +126,25 @@ def test_layers_that_see_a_window_only_give_the_same_answers_in_a_batch(tmp_path
     together = decode(model, tokenizer, prompts, GREEDY)
     alone = [decode(model, tokenizer, [prompt], GREEDY)[0] for prompt in prompts]
     assert list(map(up_to_end, together)) == list(map(up_to_end, alone))
+
+
+def test_layers_with_a_running_state_keep_all_rows_to_the_end(tmp_path, monkeypatch):
+    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4}
+    shape |= {"num_key_value_heads": 2, "full_attn_idxs": [0, 1, 3], "tie_word_embeddings": False}
+    config = Lfm2Config(vocab_size=512, initializer_range=0.3, **shape)
+    model, tokenizer = load_base(save_model(tmp_path / "base", config))
+    prompts, sizes, generate = encode_prompts(MIXED, ALPACA, tokenizer), [], model.generate
+
+    def spy(**settings):
+        sizes.append(len(settings["input_ids"]))
+        return generate(**settings)
+
+    alone = [decode(model, tokenizer, [prompt], GREEDY)[0] for prompt in prompts]
+    monkeypatch.setattr(model, "generate", spy)
+    together = decode(model, tokenizer, prompts, GREEDY)
+    assert list(map(up_to_end, together)) == list(map(up_to_end, alone))
+    assert len({len(up_to_end(ids)) for ids in alone}) > 4
+    assert sizes == [len(prompts)]
 
 
 def test_a_prompt_that_is_the_start_of_another_is_answered_too(babbler):

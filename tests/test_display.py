@@ -6,17 +6,21 @@ from html import unescape
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers_fixture import with_three_specials
 
+from utils import comparison
 from utils.display import (
+    COLOURS,
+    FURTHER,
     bar_with_intervals,
     length_histogram,
+    looks,
     loss_curves,
     loss_mask,
     side_by_side,
     token_texts,
     visible,
 )
-from utils.notebook import project_root
 from utils.records import Record
 from utils.templates import ALPACA
 from utils.tokens import encode
@@ -26,9 +30,7 @@ HOSTILE = "<script>alert('x')</script> & \"quoted\" <b>bold</b></s>"
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(project_root() / "data/base_model")
+    return with_three_specials()
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +117,31 @@ def test_plots_have_labels_and_are_shown_once():
         assert figure.axes[0].get_ylabel() and figure.axes[0].get_legend()
     assert "1 are longer" in figures[0].axes[0].get_legend().get_texts()[0].get_text()
     assert len(figures[1].axes[0].patches) == 3
+
+
+def test_a_method_has_one_colour_in_every_plot_of_the_series():
+    shades = {COLOURS[key] for key in ("base", "tuned", "TF-IDF", "constant")}
+    assert len(shades | set(FURTHER)) == len(shades) + len(FURTHER)
+    fits = [comparison.baseline_answers([Record("?", "ab", o, t) for o in "xy"], [], ALPACA) for t in comparison.MAIN]
+    for names in (["base", "tuned"], [comparison.BASE, comparison.TUNED], *map(list, fits)):
+        assert {look["color"] for look in looks(names).values()} <= shades
+    assert looks(["fine-tuned"])["fine-tuned"] == looks(["x", "tuned"])["tuned"]
+    one, other = looks([comparison.BASE, comparison.BASE_OWN_FORM]).values()
+    assert one["color"] == other["color"] == COLOURS["base"] and one["hatch"] != other["hatch"]
+    assert [look["color"] for look in looks(["mine", "yours"]).values()] == list(FURTHER[:2])
+
+
+def test_bars_stand_together_and_a_bar_of_no_height_says_so():
+    figure = bar_with_intervals(
+        {"one\nf1": {"base": (0.0, 0.0, 0.1), "tuned": (0.5, 0.4, 0.6)}, "two": {"dictionary": (0.004, 0, 0.01)}},
+        ylabel="score",
+        title="Title",
+    )
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0.00", "0.00"] and axes.texts[0].xy == (-0.2, 0.1)
+    assert [patch.get_x() + patch.get_width() / 2 for patch in axes.patches] == pytest.approx([-0.2, 0.2, 1])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["one\nf1", "two"]
+    figure.draw_without_rendering()
+    legend, plot = axes.get_legend().get_window_extent(), axes.get_window_extent()
+    title = figure.get_suptitle() and figure.texts[0].get_window_extent()
+    assert plot.y1 <= legend.y0 and legend.y1 <= title.y0 and legend.x0 >= 0

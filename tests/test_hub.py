@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from models_fixture import save_model
 
+from utils.models import BUNDLED
 from utils.notebook import project_root
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -118,7 +119,7 @@ def test_a_hub_name_is_downloaded_and_loaded_in_4_bit_and_the_other_names_are_ex
     assert "neither a folder here nor a model on the Hub" in missing["error"]
     assert "behind a licence" in gated["error"]
     for answer in (missing, gated):
-        assert "data/base_model" in answer["error"]
+        assert BUNDLED in answer["error"]
         assert answer["seconds"] < 5
 
 
@@ -127,5 +128,5 @@ def test_without_a_network_the_cache_serves_and_other_names_fail_in_seconds(hub,
     loaded, unknown = ask("http://127.0.0.1:9", cache, "team/model", "team/other")
     assert (loaded["weights"], loaded["tokens"]) == (online["weights"], online["tokens"])
     assert "the Hub cannot be reached" in unknown["error"]
-    assert "data/base_model" in unknown["error"]
+    assert BUNDLED in unknown["error"]
     assert unknown["seconds"] < 5

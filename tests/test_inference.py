@@ -5,8 +5,10 @@ import threading
 import pytest
 import torch
 from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, trained  # noqa: F401
+from transformers import GenerationConfig
 
-from utils.inference import generate, load_adapter, stream
+from utils.decoding import without_own_settings
+from utils.inference import answer_prompts, generate, load_adapter, stream
 from utils.models import load_base
 from utils.records import Record
 from utils.templates import ALPACA, REVERSE_INSTRUCTION
@@ -91,6 +93,58 @@ def test_the_models_own_generation_settings_do_not_leak_in(babbler):
         assert generate(model, tokenizer, MIXED, ALPACA, max_new_tokens=10) == expected
     finally:
         model.generation_config.update(**before)
+
+
+# What some model on the Hub has in its generation_config.json, or might have
+HABITS = {
+    "no cache": {"use_cache": False},
+    "no repeats": {"no_repeat_ngram_size": 1},
+    "a least length": {"min_new_tokens": 10, "min_length": 200},
+    "a forced end": {"forced_eos_token_id": 77},
+    "words it must not say": {"suppress_tokens": list(range(3, 300)), "bad_words_ids": [[300], [301]]},
+    "haste": {"exponential_decay_length_penalty": [1, 3.0]},
+    "several answers": {"num_return_sequences": 2, "do_sample": True},
+    "a cache of another kind": {"cache_implementation": "static"},
+    "time": {"max_time": 0.0},
+    "beams": {"num_beams": 2, "repetition_penalty": 5.0, "renormalize_logits": True},
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_greedy_is_greedy_whatever_a_model_has_in_its_generation_config(babbler, monkeypatch, habit):
+    model, tokenizer = babbler
+    ends = list(range(100, 160))  # so many that an untrained model meets one sooner or later; these are taken over
+    monkeypatch.setattr(model, "generation_config", GenerationConfig(eos_token_id=ends))
+    expected = generate(model, tokenizer, MIXED, ALPACA, max_new_tokens=12)
+    assert 3 < sum(answer.stopped for answer in expected) < len(MIXED)
+    own = GenerationConfig(**HABITS[habit], eos_token_id=ends)
+    monkeypatch.setattr(model, "generation_config", own)
+    assert generate(model, tokenizer, MIXED, ALPACA, max_new_tokens=12) == expected
+    long = next(row for row, answer in enumerate(expected) if not answer.stopped)
+    assert "".join(stream(model, tokenizer, MIXED[long], ALPACA, max_new_tokens=12)) == expected[long].text
+    assert model.generation_config is own
+
+
+def test_a_model_with_an_adapter_has_its_own_settings_back_even_after_an_error(tuned, monkeypatch):
+    model, tokenizer, templates = tuned
+    expected = generate(model, tokenizer, RECORDS[:8], templates["alpaca"], max_new_tokens=8)
+    own = GenerationConfig(no_repeat_ngram_size=1, min_new_tokens=6, eos_token_id=1)
+    monkeypatch.setattr(model.get_base_model(), "generation_config", own)
+    assert generate(model, tokenizer, RECORDS[:8], templates["alpaca"], max_new_tokens=8) == expected
+    with pytest.raises(KeyError), without_own_settings(model):
+        assert model.generation_config.min_new_tokens is None and model.generation_config.eos_token_id == 1
+        raise KeyError
+    assert model.generation_config is own and "generation_config" not in vars(model)
+
+
+def test_prompts_made_elsewhere_are_answered_too(babbler):
+    model, tokenizer = babbler
+    prompts = encode_prompts(MIXED, ALPACA, tokenizer)
+    assert answer_prompts(model, tokenizer, prompts, max_new_tokens=9) == generate(
+        model, tokenizer, MIXED, ALPACA, max_new_tokens=9
+    )
+    with pytest.raises(ValueError, match="row 1: the prompt has 200 tokens, 156 are allowed"):
+        answer_prompts(model, tokenizer, [[3], [3] * 200], max_new_tokens=100)
 
 
 def test_the_base_answers_beside_the_tuned_model_with_its_adapter_switched_off(tuned, trained: Trained):  # noqa: F811

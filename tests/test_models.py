@@ -1,5 +1,6 @@
 """Loading a base model: the right precision, the right gradients, and errors that say what to do."""
 
+import ast
 import json
 import shutil
 
@@ -8,8 +9,9 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from models_fixture import save_model, small_config, small_tokenizer
 
-from utils import models
+from utils import models, smollm2
 from utils.models import Device, ModelError, find_device, load_base, load_config
+from utils.notebook import project_root
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +113,30 @@ def test_a_file_or_a_path_that_does_not_exist_is_not_taken_for_a_hub_name(tmp_pa
             load_base(name)
 
 
-def test_a_missing_bundled_model_names_the_command_that_makes_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(models, "PROJECT_ROOT", tmp_path)
+def test_the_bundled_model_is_found_by_name_and_place_from_anywhere(monkeypatch, tmp_path, base):
+    monkeypatch.setattr(smollm2, "FOLDER", base)
+    monkeypatch.setattr(smollm2, "is_ready", lambda: True)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="make base-model"):
-        load_base()
+    for name in ("smollm2-135m", "models/smollm2-135m"):
+        assert load_base(name)[0].config._name_or_path == str(base)
+    assert load_config().hidden_size == 64
+
+
+@pytest.mark.parametrize("load", [load_base, load_config])
+@pytest.mark.parametrize("name", ["smollm2-135m", "models/smollm2-135m"])
+def test_a_missing_bundled_model_names_the_command_that_makes_it(monkeypatch, tmp_path, load, name):
+    monkeypatch.setattr(smollm2, "FOLDER", tmp_path / name)
+    with pytest.raises(ModelError, match=r"smollm2-135m, has not been prepared yet: run `make model` \(in Colab"):
+        load(name)
+
+
+@pytest.mark.parametrize("module", ["models", "loading", "memory"])
+def test_every_load_says_that_code_from_a_model_is_not_run(module):
+    tree = ast.parse((project_root() / "utils" / f"{module}.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "Auto" in ast.unparse(node.func)]
+    assert calls
+    for call in calls:
+        assert any(ast.unparse(keyword) == "trust_remote_code=False" for keyword in call.keywords), ast.unparse(call)
 
 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path):

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from utils.own_data import MANY_LABELS, SHORT_INSTRUCTION, file_row, locate, read_records
-from utils.own_run import check_enough, choose_template, draw, how_to_ask, problems
+from utils.own_run import Progress, check_enough, choose_template, draw, how_to_ask, problems, spare_validation
 from utils.quality import lint
 from utils.records import DataError, Record, from_labels
 from utils.templates import ALPACA, REVERSE_INSTRUCTION
+from utils.training_result import Plan
 
 
 def texts(conversion):
@@ -181,8 +182,8 @@ def test_a_path_is_looked_for_here_and_then_in_the_project(write):
     assert locate("data/hotel_reviews.csv").endswith("data/hotel_reviews.csv")
     assert locate("user/dataset") == "user/dataset"
     assert locate(write("mine.csv", "x")) == "mine.csv"
-    with pytest.raises(DataError, match=r"data/base_modl does not exist; in data/ there is base_model$"):
-        locate("data/base_modl")  # no name on the Hub, so nobody has to wait for one
+    with pytest.raises(DataError, match=r"data/mesy_review.csv does not exist; in data/ there is messy_reviews.csv"):
+        locate("data/mesy_review.csv")  # no name on the Hub, so nobody has to wait for one
 
 
 # --- templates ---
@@ -208,6 +209,12 @@ def test_the_report_says_how_to_ask_with_the_field_that_the_template_shows():
 def test_a_faulty_template_file_is_named(write, text):
     with pytest.raises(DataError, match=r"template file bad\.json"):
         choose_template(write("bad.json", text), "classification")
+
+
+def test_a_template_with_a_field_that_no_record_has_is_named(write):
+    text = json.dumps({"text": "Q: {question}\n### Response:\n"})
+    with pytest.raises(DataError, match=r"template file mine\.json: .*unknown field \{question\}"):
+        choose_template(write("mine.json", text), "classification")
 
 
 # --- which rows are used ---
@@ -242,3 +249,80 @@ def test_records_that_teach_nothing_are_refused(count, outputs, message):
     records = [Record("Which?", str(i), outputs[i % len(outputs)]) for i in range(count)]
     with pytest.raises(DataError, match=message):
         check_enough(records, ALPACA)
+
+
+# --- validation rows ---
+
+WORDS = "alder birch cedar elder fir hazel juniper larch maple oak pine rowan spruce willow yew".split()
+
+
+def different(count, **fields):
+    """Records with texts that have nothing in common, labels in turn."""
+    texts = (f"{WORDS[i % 15]}{i} {WORDS[i // 15 % 15]}{i} {i}" for i in range(count))
+    return [Record("Which?", text, "ab"[i % 2], "classification", **fields) for i, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(("rows", "spared"), [(39, 0), (40, 4), (90, 9), (320, 32), (900, 32)])
+def test_a_tenth_of_the_training_rows_is_spared_for_validation(rows, spared):
+    records = different(rows)
+    train, validation = spare_validation(records, seed=1)
+    assert len(validation) == spared
+    assert sorted(train + validation, key=records.index) == records  # every row on one side, none lost
+    assert abs(sum(r.output == "a" for r in validation) - spared / 2) <= 1
+    assert spare_validation(records, seed=1)[1] == validation
+    assert not spared or spare_validation(records, seed=2)[1] != validation
+
+
+def test_validation_rows_do_not_leak_and_there_are_none_where_they_would():
+    pairs = [Record("Which?", f"{r.input} to the very end of it", r.output, r.task) for r in different(30)]
+    twins = [Record(r.instruction, r.input + "!", r.output, r.task) for r in pairs]
+    train, validation = spare_validation(pairs + twins, seed=1)
+    texts = {r.input.rstrip("!") for r in train}
+    assert 4 <= len(validation) <= 6 and not [r for r in validation if r.input.rstrip("!") in texts]
+    tied = different(50, group="one hotel")
+    assert spare_validation(tied, seed=1) == (tied, [])
+
+
+# --- what is said while it trains ---
+
+
+def progress(*, epochs, validation, times):
+    said, times = [], iter(times)
+    return Progress(said.append, epochs=epochs, validation=validation, clock=lambda: next(times)), said
+
+
+def test_before_the_first_step_there_is_a_guess_of_the_time():
+    for seconds, words in ((4, "10 seconds"), (52, "50 seconds"), (88, "90 seconds"), (250, "4 minutes")):
+        one, said = progress(epochs=2, validation=0, times=[0])
+        one.announce(Plan(rows=1200, tokens=90_000, steps=300, seconds=seconds))
+        assert said == [f"1,200 rows, 90,000 tokens, 300 steps: about {words} on this machine"]
+    one, said = progress(epochs=2, validation=60, times=[0])
+    one.announce(Plan(rows=110, tokens=1, steps=1, seconds=120))
+    assert said == ["110 rows, 1 tokens, 1 step: about 4 minutes on this machine"]  # measuring takes as long again
+
+
+def test_each_validation_loss_is_a_line_with_the_time_left():
+    one, said = progress(epochs=2, validation=10, times=[0, 0, 5, 10, 10])
+    one.announce(Plan(rows=80, tokens=8000, steps=20, seconds=60))
+    history = [{"step": 0, "epoch": 0.0, "heldout_loss": 3.0}]
+    one.follow(history)
+    history.append({"step": 1, "epoch": 0.1, "loss": 2.5})
+    one.follow(history)  # no line: the training loss of one step says little
+    history.append({"step": 2, "epoch": 0.2, "heldout_loss": 2.0})
+    one.follow(history)
+    one.follow(history)  # nothing new
+    assert said[1:] == [
+        "epoch 0.00 of 2: loss on validation rows 3.000; 0:00 gone, about 1:14 to go",
+        "epoch 0.20 of 2: loss on validation rows 2.000; 0:10 gone, about 1:30 to go",
+    ]
+
+
+def test_without_validation_rows_there_are_ten_lines():
+    one, said = progress(epochs=1, validation=0, times=range(100))
+    one.announce(Plan(rows=80, tokens=8000, steps=40, seconds=60))
+    history = []
+    for step in range(11, 41):  # a run that goes on after ten steps
+        history.append({"step": step, "epoch": step / 40, "loss": 1.0})
+        one.follow(history)
+    assert len(said) - 1 == 8  # of ten, two were before it was interrupted
+    assert said[-1] == "epoch 1.00 of 1: loss 1.000; 0:30 gone, about 0:00 to go"

@@ -14,7 +14,7 @@ from utils.run_notebooks import check_parameters, find_notebooks
 
 ROOT = project_root()
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "data/README.md", "CONTRIBUTING.md", "data/base_model/README.md"]
+PAGES = ["README.md", "data/README.md", "CONTRIBUTING.md"]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("0*.ipynb"))
 
 

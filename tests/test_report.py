@@ -92,6 +92,17 @@ def test_each_sentence_of_the_lead_has_a_line_of_its_own():
     assert "It is ahead.\nIt is behind." in html and re.search(r"\.lead [^}]*white-space: pre-line", html)
 
 
+@pytest.mark.parametrize("outcome", ["ahead", "behind", "undecided"])
+def test_the_box_follows_the_verdict(outcome):
+    html = Report("a", "It is so.", outcome=outcome).html()
+    [box] = [attributes for tag, attributes in Reader(html).tags if tag == "p"]
+    assert box["class"] == f"lead {outcome}"
+    ground = {
+        name: re.search(rf"\.lead{name} {{ ?[^}}]*background: (#\w+)", html)[1] for name in ("", ".ahead", ".behind")
+    }
+    assert len(set(ground.values())) == 3
+
+
 def test_the_same_report_is_the_same_bytes(report, tmp_path):
     first = report.save(tmp_path / "a.html").read_bytes()
     assert report.save(tmp_path / "b.html").read_bytes() == first

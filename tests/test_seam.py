@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tokenizers_fixture import like_gpt2, like_llama3, tokenizer, whole_text_ids  # noqa: F401
 
 from utils.records import Record
+from utils.special_tokens import PlainEncoder
 from utils.templates import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
 from utils.tokens import encode, encode_prompts
 
@@ -27,6 +28,16 @@ TEMPLATES = [
     PromptTemplate(name="colon", text="{instruction}A:", response_marker="A:", completion=" {output}"),
     PromptTemplate(name="blank lines", text="{instruction}=\n\n", response_marker="=\n\n"),
 ]
+
+
+class Unchecked(PromptTemplate):
+    """What people type without a template: notebook 05 asks in such a form."""
+
+    def __post_init__(self):
+        pass
+
+
+BARE = Unchecked(name="bare user input", text="{instruction}\n\n{input}", response_marker="")
 
 COMMANDS = ["</s>", "<s>", "<pad>", "<unk>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "[INST]"]
 PIECES = [*COMMANDS, "### Response:", "### Response:\n", "\n", "\n\n", " ", "  ", "\t", "\r\n", "yes", "7", "e\u0301"]
@@ -114,6 +125,17 @@ def test_a_merge_at_the_seam_is_reported_with_its_characters():
     assert note.row == 0 and note.kind == "seam" and note.reason.startswith("' y")
     (note,) = encode([Record("Why?", output="\nyes")], ALPACA, like_llama3(), max_length=None).notes
     assert note.reason.startswith(r"':\n\n' became one token")
+
+
+@settings(max_examples=20)
+@given(records=RECORDS)
+def test_laws_without_a_response_marker(tokenizer, records):  # noqa: F811
+    check_laws(records, BARE, tokenizer)
+
+
+def test_an_empty_text_begins_as_any_other(tokenizer):  # noqa: F811
+    encoder = PlainEncoder(tokenizer)
+    assert encoder.start("") == encoder.start("a") == encoder.start("\n")
 
 
 def test_special_text_of_the_template_is_refused(tokenizer):  # noqa: F811

@@ -1,12 +1,12 @@
 """The exercises' solutions: there is one for each notebook, they run, and what is committed is what they give."""
 
 import re
-import shutil
 
 import nbformat
 import pytest
 
 from tests.committed import changed_cells, same_text
+from tests.project_copy import copy_project
 from utils.notebook import project_root
 from utils.run_notebooks import find_notebooks, run_notebook
 
@@ -22,10 +22,7 @@ SOLUTIONS = find_notebooks(["solutions"])
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project in which nothing has run, shared, so that an adapter is made only once."""
-    copy = tmp_path_factory.mktemp("solutions") / "project"
-    for folder in ("utils", "data", "notebooks"):
-        shutil.copytree(project_root() / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
+    return copy_project(tmp_path_factory.mktemp("solutions") / "project")
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)

@@ -1,5 +1,7 @@
 """The four tasks: complete, rendered by the right template, and scored as they should be."""
 
+from dataclasses import replace
+
 import pytest
 
 from utils.inference import Answer
@@ -7,6 +9,9 @@ from utils.tasks import LABELS, load_tasks, score_task
 from utils.templates import ALPACA, REVERSE_INSTRUCTION
 
 TASKS = load_tasks()
+
+
+DEV = load_tasks(evaluate_on="dev")
 
 
 def answers(texts):
@@ -26,7 +31,32 @@ def test_there_are_four_tasks_through_two_templates():
 def test_training_and_test_records_carry_the_same_kinds_of_instruction(task):
     if task.name in ("labels", "phrases"):
         assert len({record.instruction for record in task.train + task.test}) == 1
-    assert len(task.train) >= 400 and len(task.test) >= 120
+    assert len(task.train) >= 300 and len(task.test) >= 140
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_development_records_take_the_place_of_the_test_records_when_asked_for(name):
+    test, dev = TASKS[name], DEV[name]
+    assert dev.train == test.train and dev.template == test.template
+    assert len(dev.test) == 100 and not set(dev.test) & set(test.test)
+    assert len(dev.slots) == (100 if name == "reverse" else 0)
+    scores = score_task(dev, answers([dev.wanted(record) for record in dev.test]))
+    for metric in {"label_accuracy", "span_f1", "exact", "slot_recall"} & scores.keys():
+        assert scores[metric].value == 1, metric
+
+
+def test_another_split_is_refused():
+    with pytest.raises(ValueError, match="choose 'test' or 'dev'"):
+        load_tasks(evaluate_on="train")
+
+
+def test_rows_without_slots_have_no_part_in_slot_recall():
+    task = replace(TASKS["reverse"], test=TASKS["reverse"].test[:2], slots=[["qwxz"], []])
+    given = answers([task.wanted(record) for record in task.test])
+    assert score_task(task, given)["slot_recall"].value == 0  # the one slot is missed
+    found = replace(task, slots=[[], TASKS["reverse"].slots[1]])
+    assert score_task(found, given)["slot_recall"].value == 1  # those of the other row are all there
+    assert "slot_recall" not in score_task(replace(task, slots=[[], []]), given)
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)

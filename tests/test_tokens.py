@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_seam import RECORDS, check_laws
-from tokenizers_fixture import DATA, GPT2, tokenizer, trained  # noqa: F401
+from tokenizers_fixture import GPT2, tokenizer, trained, with_three_specials  # noqa: F401
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from utils.display import loss_mask
@@ -15,23 +15,23 @@ from utils.records import Record
 from utils.templates import ALPACA, REVERSE_INSTRUCTION
 from utils.tokens import encode, encode_prompts, set_chat_template
 
-BASE = AutoTokenizer.from_pretrained(DATA / "base_model")
+BASE = with_three_specials()
 LONG = Record("Classify.", "word " * 400, "Complaint")
 RECORDS_3 = [Record("Classify.", "Clean.", "Non-Complaint"), LONG, Record("Say " + "a " * 400, "", "no")]
 
 
 def test_refuse_names_the_rows():
-    with pytest.raises(ValueError, match=r"2 of 3 records .* max_length=96 .* rows \[1, 2\]"):
-        encode(RECORDS_3, ALPACA, BASE, max_length=96)
+    with pytest.raises(ValueError, match=r"2 of 3 records .* max_length=120 .* rows \[1, 2\]"):
+        encode(RECORDS_3, ALPACA, BASE, max_length=120)
 
 
 def test_drop_reports():
-    encoded = encode(RECORDS_3, ALPACA, BASE, max_length=96, too_long="drop")
+    encoded = encode(RECORDS_3, ALPACA, BASE, max_length=120, too_long="drop")
     assert encoded.kept == [0] and [(n.row, n.kind) for n in encoded.notes] == [(1, "too long"), (2, "too long")]
-    assert encoded.lengths[1] > 400 and "96 allowed" in encoded.notes[0].reason
+    assert encoded.lengths[1] > 400 and "120 allowed" in encoded.notes[0].reason
 
 
-@pytest.mark.parametrize("max_length", [96, 97, 98, 200])
+@pytest.mark.parametrize("max_length", [120, 121, 122, 200])
 def test_shorten_cuts_only_the_input_and_no_more_than_it_must(max_length):
     encoded = encode(RECORDS_3, ALPACA, BASE, max_length=max_length, too_long="shorten")
     assert encoded.kept == [0, 1] and [(n.row, n.kind) for n in encoded.notes] == [(1, "shortened"), (2, "too long")]
@@ -45,9 +45,9 @@ def test_shorten_cuts_only_the_input_and_no_more_than_it_must(max_length):
 
 def test_shorten_the_data_of_a_record_turned_round_and_never_an_answer():
     document = Record("Write a letter.", output="Dear all, " * 300)
-    (note,) = encode([document], REVERSE_INSTRUCTION, BASE, max_length=96, too_long="shorten").notes
+    (note,) = encode([document], REVERSE_INSTRUCTION, BASE, max_length=120, too_long="shorten").notes
     assert note.kind == "shortened" and note.reason.startswith("output cut")
-    (note,) = encode([document], ALPACA, BASE, max_length=96, too_long="shorten").notes
+    (note,) = encode([document], ALPACA, BASE, max_length=120, too_long="shorten").notes
     assert note.kind == "too long"
 
 
@@ -77,8 +77,8 @@ def test_wrong_arguments_are_named():
         encode([], ALPACA, BASE, max_length=0)
     with pytest.raises(ValueError, match="half a surrogate pair"):
         encode([Record("a \ud800")], ALPACA, BASE, max_length=None)
-    with pytest.raises(ValueError, match=r"row 1: the prompt has \d+ tokens, 96 are allowed"):
-        encode_prompts(RECORDS_3, ALPACA, BASE, max_length=96)
+    with pytest.raises(ValueError, match=r"row 1: the prompt has \d+ tokens, 120 are allowed"):
+        encode_prompts(RECORDS_3, ALPACA, BASE, max_length=120)
     core = trained(GPT2, ["<|endoftext|>"])
     with pytest.raises(ValueError, match="set tokenizer.eos_token"):
         encode([], ALPACA, PreTrainedTokenizerFast(tokenizer_object=core), max_length=None)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,83 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, rows,
     assert not all(map(torch.equal, weights[0], weights[2]))
 
 
+def losses_of(base, rows, folder, **settings) -> list[float]:
+    result = fine_tune(*load_base(base), rows, output_dir=folder, epochs=1, learning_rate=1e-2, **settings)
+    return [entry["loss"] for entry in result.history if "loss" in entry]
+
+
+@pytest.mark.parametrize("loss_mean", ["token", "row"])
+def test_shared_starts_give_the_losses_of_padded_batches(base, rows, tmp_path, loss_mean):
+    settings = {"loss_mean": loss_mean, "batch_size": 8, "micro_batch_size": 4}
+    shared, padded = (losses_of(base, rows[:32], tmp_path, share_starts=on, **settings) for on in (True, False))
+    assert shared == pytest.approx(padded, rel=2e-3)
+
+
+def test_a_mean_over_rows_gives_short_answers_the_weight_of_long_ones(loaded, base, tmp_path):
+    model, tokenizer = loaded
+    records = [replace(RECORDS[0], output="no"), replace(RECORDS[1], output="Amina went to Oslo by train. " * 3)]
+    rows = encode(records, ALPACA, tokenizer, max_length=256).rows
+    sums = [mean_loss(model, row["input_ids"], row["labels"]) for row in rows]
+    by_row = losses_of(base, rows, tmp_path, loss_mean="row")
+    by_token = losses_of(base, rows, tmp_path, loss_mean="token")
+    assert by_row == pytest.approx([float(sum(s / n for s, n in sums) / 2)], rel=5e-3)
+    assert by_token == pytest.approx([float(sum(s for s, _ in sums) / sum(n for _, n in sums))], rel=5e-3)
+
+
+def test_the_rows_of_a_step_mix_the_tasks(loaded, tmp_path, monkeypatch):
+    """Rows that are sorted by length over several steps would fill whole steps with one task."""
+    model, tokenizer = loaded
+    short = [replace(record, input="Oslo") for record in RECORDS[:40]]
+    rows = encode([*short, *RECORDS[:40]], ALPACA, tokenizer, max_length=256).rows
+    longest, seen = max(len(row["input_ids"]) for row in rows), []
+    step = training._Trainer.compute_loss
+
+    def spy(self, model, inputs, *args, **kwargs):
+        seen.append({len(row["input_ids"]) == longest for row in inputs["rows"]})
+        return step(self, model, inputs, *args, **kwargs)
+
+    monkeypatch.setattr(training._Trainer, "compute_loss", spy)
+    fine_tune(model, tokenizer, rows, output_dir=tmp_path, epochs=1, batch_size=8)
+    assert sum(len(kinds) == 2 for kinds in seen) >= 8
+
+
+def test_the_weights_with_the_lowest_held_out_loss_are_the_result(loaded, rows, tmp_path):
+    model, tokenizer = loaded
+    wrong = [{**row, "labels": [5 if label != -100 else label for label in row["labels"]]} for row in rows[:4]]
+    seen = []
+    # every step drives the model away from these held-out rows, so the first measurement is the best
+    result = fine_tune(
+        model, tokenizer, rows[8:40], heldout=wrong, output_dir=tmp_path, epochs=5, learning_rate=3e-2,
+        on_log=lambda history: seen.append(history[-1]),
+    )  # fmt: skip
+    measured = {e["step"]: e["heldout_loss"] for e in result.history if "heldout_loss" in e and e["step"]}
+    best = min(measured, key=measured.get)
+    assert result.metrics["best_step"] == best < max(measured)
+    assert result.metrics["heldout_loss"] == measured[best]
+    summed, count = sum(mean_loss(result.model, row["input_ids"], row["labels"]) for row in wrong)
+    assert float(summed / count) == pytest.approx(measured[best], rel=5e-3)
+
+
+def test_a_plan_says_what_lies_ahead_before_the_first_step(loaded, rows, tmp_path):
+    plans, steps = [], []
+    fine_tune(
+        *loaded, rows[:32], output_dir=tmp_path, epochs=2, batch_size=8,
+        on_start=lambda plan: plans.append((plan, len(steps))), on_log=steps.append,
+    )  # fmt: skip
+    [(plan, before)] = plans
+    assert before == 0
+    assert (plan.rows, plan.steps, plan.tokens) == (32, 8, 2 * sum(len(row["input_ids"]) for row in rows[:32]))
+    assert 0 < plan.seconds < 600
+
+
+def test_a_plan_changes_no_weight_of_the_run(base, rows, tmp_path):
+    ends = [
+        [p.clone() for p in fine_tune(*load_base(base), rows[:32], output_dir=tmp_path, **settings).model.parameters()]
+        for settings in ({"epochs": 1}, {"epochs": 1, "on_start": print})
+    ]  # fmt: skip
+    assert all(map(torch.equal, *ends))
+
+
 def test_activation_checkpointing_changes_no_loss_and_is_off_afterwards(base, rows, tmp_path):
     results = [
         fine_tune(*load_base(base), rows[:32], output_dir=tmp_path, epochs=1, activation_checkpointing=on)
@@ -143,7 +221,7 @@ def test_the_longest_rows_come_first_so_that_memory_runs_out_at_step_1_or_never(
     step = training._Trainer.compute_loss
 
     def spy(self, model, inputs, *args, **kwargs):
-        lengths.append(inputs["input_ids"].shape[1])
+        lengths.append(max(len(row["input_ids"]) for row in inputs["rows"]))
         return step(self, model, inputs, *args, **kwargs)
 
     monkeypatch.setattr(training._Trainer, "compute_loss", spy)
@@ -276,3 +354,13 @@ def test_checkpoints_hold_no_model_card_and_at_most_two_are_kept(loaded, rows, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-5", "checkpoint-6", "run.json"]
     assert safeguards.claim_folder(tmp_path, {"seed": 1}, resume=False) is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json"]
+
+
+@pytest.mark.parametrize("share_starts", [True, False])
+@pytest.mark.parametrize("loss_mean", ["token", "row"])
+def test_a_weight_makes_a_row_count_as_if_it_stood_there_so_often(base, rows, tmp_path, share_starts, loss_mean):
+    settings = {"share_starts": share_starts, "loss_mean": loss_mean, "batch_size": 8}
+    weighed = [row | {"weight": 3.0 if i == 0 else 1.0} for i, row in enumerate(rows[:4])]
+    [one] = losses_of(base, weighed, tmp_path, **settings)
+    [other] = losses_of(base, [*rows[:4], rows[0], rows[0]], tmp_path, **settings)
+    assert one == pytest.approx(other, rel=5e-3)

@@ -1,4 +1,4 @@
-"""Tokenizers of every family: the bundled one, real ones if there are any, and small ones made like those of others."""
+"""Tokenizers of every family: real ones, where they are, and small ones made like those of others."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, ByT5Tokenizer, LlamaTokenizer, PreTrainedTokenizerFast
 
+from utils import smollm2
 from utils.notebook import project_root
 
 DATA = project_root() / "data"
@@ -19,7 +20,7 @@ LLAMA3 = (
 
 
 def texts():
-    """The project's letters, with newlines behind a colon as in every template: merges that matter."""
+    """The project's letters, with newlines after a colon as in every template: merges that matter."""
     lines = (DATA / "documents_test.jsonl").read_text(encoding="utf-8").splitlines()
     for row in map(json.loads, lines):
         yield f"### Response:\n{row['instruction']}\n\n### Response:\n\n {row['document']}  \n"
@@ -41,6 +42,13 @@ def trained(pattern, specials, *, normalizer=None):
     )
     tokenizer.train_from_iterator(texts(), trainer)
     return tokenizer
+
+
+def with_three_specials():
+    # distinct BOS, EOS and PAD; BOS by the post-processor; a newline is never part of another token
+    core = trained(r"\n| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|[^\S\n]+", ["<pad>", "<s>", "</s>"])
+    core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
 
 
 def like_gpt2():
@@ -144,8 +152,8 @@ def like_none_other():
     return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="ENDED", bos_token="<|endoftext|>")
 
 
-BUILT = [like_gpt2, like_neox, like_llama3, like_mistral, like_phi3, like_gemma, like_t5, like_bert, like_none_other]
-BUILT += [ByT5Tokenizer]
+BUILT = [with_three_specials, like_gpt2, like_neox, like_llama3, like_mistral, like_phi3, like_gemma, like_t5]
+BUILT += [like_bert, like_none_other, ByT5Tokenizer]
 
 
 def llama2(folder):
@@ -172,12 +180,14 @@ def llama2(folder):
     return LlamaTokenizer(vocab=vocabulary, merges=generate_merges(vocabulary), add_bos_token=True)
 
 
-@pytest.fixture(params=["base", "llama2", "qwen2", *BUILT], ids=lambda p: getattr(p, "__name__", p), scope="module")
+@pytest.fixture(params=["smollm2", "llama2", "qwen2", *BUILT], ids=lambda p: getattr(p, "__name__", p), scope="module")
 def tokenizer(request):
     if callable(request.param):
         return request.param()
-    if request.param == "base":
-        return AutoTokenizer.from_pretrained(DATA / "base_model")
+    if request.param == "smollm2":
+        if not smollm2.is_ready():
+            pytest.skip(f"the bundled model is not prepared: {smollm2.HOW}")
+        return AutoTokenizer.from_pretrained(smollm2.find())
     folder = Path(request.getfixturevalue("refdata")) / "tokenizers" / request.param
     return llama2(folder) if request.param == "llama2" else AutoTokenizer.from_pretrained(folder)
 

@@ -22,6 +22,7 @@ from typing import Any
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
+from utils import smollm2
 from utils.identity import AdapterError, base_identity
 from utils.templates import PromptTemplate
 from utils.tokens import set_chat_template
@@ -84,7 +85,8 @@ def save_adapter(
     base = base_identity(base_model.config._name_or_path, seen_from=folder)
     model.save_pretrained(folder, save_embedding_layers=False)  # "auto" would ask the Hub about the vocabulary
     config = _read_json(folder / "adapter_config.json")
-    _write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": base["name"]})
+    location = smollm2.LOCATION if base["name"] == smollm2.NAME else base["name"]
+    _write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": location})
     _save_tokenizer(tokenizer, folder, templates)
     _write_json(folder / "prompt_templates.json", [template.to_dict() for template in templates])
     provenance = {

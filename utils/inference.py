@@ -1,7 +1,8 @@
 """Let a model answer: in batches or piece by piece, greedy or sampled. Adapters are loaded by `utils.loading`.
 
 The prompt is the masked part of a training row, made by the same call (`tokens.encode_prompts`), and answers are cut
-off by token ids, never by characters. What this module does not do: judge answers (`utils.evaluation`), or serve.
+off by token ids, never by characters. Prompts that were made in another way are answered by `answer_prompts`. What this
+module does not do: judge answers (`utils.evaluation`), or serve.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,13 @@ from transformers import (
     TextIteratorStreamer,
 )
 
-from utils.decoding import decode, expanded
+from utils.decoding import decode, expanded, without_own_settings
 from utils.loading import load_adapter, load_merged
 from utils.records import Record
 from utils.templates import PromptTemplate
 from utils.tokens import encode_prompts
 
-__all__ = ["Answer", "generate", "load_adapter", "load_merged", "stream"]
+__all__ = ["Answer", "answer_prompts", "generate", "load_adapter", "load_merged", "stream"]
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,27 @@ def generate(
         ValueError: a prompt leaves no room for `max_new_tokens` in the model's context; the message names the row.
             A number of rows or tokens below 1.
     """
+    prompts = encode_prompts(records, template, tokenizer)
+    sampling = {"do_sample": do_sample, "temperature": temperature, "top_p": top_p, "seed": seed}
+    return answer_prompts(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, **sampling)
+
+
+def answer_prompts(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int = 100,
+    batch_size: int = 64,
+    do_sample: bool = False,
+    temperature: float = 0.9,
+    top_p: float = 0.9,
+    seed: int = 0,
+) -> list[Answer]:
+    """Answer prompts that are ids already, in their order; settings and errors as in `generate`."""
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give the number of rows to answer at a time, 1 or more")
-    prompts = encode_prompts(records, template, tokenizer, max_length=_room(model, max_new_tokens))
+    check_room(model, prompts, max_new_tokens)
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
     answers: dict[int, Answer] = {}
@@ -102,7 +121,8 @@ def stream(
 
     Settings as in `generate`. Whoever stops listening stops the model, too.
     """
-    [prompt] = encode_prompts([record], template, tokenizer, max_length=_room(model, max_new_tokens))
+    [prompt] = encode_prompts([record], template, tokenizer)
+    check_room(model, [prompt], max_new_tokens)
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
     streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
     left, errors = Event(), []
@@ -112,7 +132,7 @@ def stream(
 
     def write() -> None:
         try:
-            with _own_randomness(model, seed):
+            with _own_randomness(model, seed), without_own_settings(model):
                 model.generate(
                     torch.tensor([prompt], device=model.device),
                     generation_config=config,
@@ -143,14 +163,11 @@ def _answer(new: list[int], prompt_tokens: int, ends: list[int], tokenizer: PreT
 def _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p) -> GenerationConfig:
     own = model.generation_config.eos_token_id or []
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
-    # Everything that a model's own generation_config could slip in is set: a repetition penalty or a top_k would make
-    # "greedy" and top_p mean something else for each model.
+    # Of the model's own settings only the ends are taken over; the others are kept out by `without_own_settings`.
     sampling = {"temperature": temperature, "top_p": top_p, "top_k": 0} if do_sample else {}
     return GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=do_sample,
-        num_beams=1,
-        repetition_penalty=1.0,
         eos_token_id=sorted(ends),
         pad_token_id=tokenizer.pad_token_id,
         **sampling,
@@ -165,10 +182,17 @@ def _own_randomness(model: PreTrainedModel | PeftModel, seed: int) -> Iterator[N
         yield
 
 
-def _room(model: PreTrainedModel | PeftModel, max_new_tokens: int) -> int | None:
-    """How many tokens a prompt may have; None if the model's context has no bound."""
+def check_room(model: PreTrainedModel | PeftModel, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
+    """Refuse what does not fit into the model's context, if that has a bound.
+
+    Raises:
+        ValueError: a number of new tokens that cannot be; a prompt that leaves no room for them, with its row.
+    """
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if max_new_tokens < 1 or (context and max_new_tokens >= context):
         limit = f"from 1 to {context - 1}, since the model reads {context} tokens" if context else "1 or more"
         raise ValueError(f"max_new_tokens is {max_new_tokens}: give a number {limit}")
-    return context and context - max_new_tokens
+    for row, prompt in enumerate(prompts):
+        if context and len(prompt) + max_new_tokens > context:
+            tokens = f"the prompt has {len(prompt)} tokens, {context - max_new_tokens} are allowed"
+            raise ValueError(f"row {row}: {tokens}; shorten its data")

@@ -41,8 +41,7 @@ def load_adapter(
     provenance, base, saved = read_adapter(folder, base=base, templates=templates)
     model, _ = load_base(base, quantize=provenance["quantization"] is not None)
     check_base(base, provenance["base"])
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-    return _attach(model, folder), tokenizer, saved
+    return _attach(model, folder), _tokenizer(folder), saved
 
 
 def load_merged(
@@ -58,8 +57,11 @@ def load_merged(
     check_base(base, provenance["base"])
     if provenance["quantization"]:
         model = model.dequantize(dtype=find_device().dtype)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-    return _attach(model, folder).merge_and_unload(), tokenizer
+    return _attach(model, folder).merge_and_unload(), _tokenizer(folder)
+
+
+def _tokenizer(folder: str | os.PathLike[str]) -> PreTrainedTokenizerBase:
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left", trust_remote_code=False)
 
 
 def _attach(model: PreTrainedModel, folder: str | os.PathLike[str]) -> PeftModel:

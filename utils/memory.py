@@ -101,7 +101,7 @@ def estimate(
     if method not in ("qlora", "lora", "full"):
         raise ValueError(f"method is {method!r}: use 'qlora', 'lora' or 'full'")
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     head = model.get_output_embeddings()
     linear = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
     everything = sum(parameter.numel() for parameter in model.parameters())
@@ -140,8 +140,9 @@ def _saved_bytes(config: PretrainedConfig, method: str, batch_size: int, length:
     text.num_hidden_layers = layers
     if getattr(text, "layer_types", None):
         text.layer_types = text.layer_types[:layers]
+    dtype = torch.float32 if method == "full" else torch.bfloat16
     with torch.device("meta"), quiet_peft():
-        model = AutoModelForCausalLM.from_config(small, dtype=torch.float32 if method == "full" else torch.bfloat16)
+        model = AutoModelForCausalLM.from_config(small, dtype=dtype, trust_remote_code=False)
         if method != "full":
             model = get_peft_model(model, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM"))
     kept: dict[int, torch.UntypedStorage] = {}  # by identity, and alive, since an id is used again once it is free

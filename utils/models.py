@@ -1,4 +1,4 @@
-"""Load a base model: the bundled folder, any local folder, or a name on the Hub, in NF4 or in full precision.
+"""Load a base model: the bundled one, any local folder, or a name on the Hub, in NF4 or in full precision.
 
 Quantisation is QLoRA's: NF4 with double quantisation, on GPUs and CPUs alike (Dettmers et al. 2023,
 https://arxiv.org/abs/2305.14314). What this module does not do: train, attach adapters (`utils.inference`), or run
@@ -26,10 +26,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from utils import smollm2
 from utils.nf4 import nf4_config, protect_nf4
+from utils.smollm2 import PROJECT_ROOT
 
-BUNDLED = "data/base_model"  # relative to the project root, so that it means the same on every machine
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
+BUNDLED = smollm2.NAME
 _WAY_ON = f"The bundled model needs neither network nor licence: load_base({BUNDLED!r})."
 
 
@@ -71,13 +72,14 @@ def load_base(
     """Load a causal language model and its tokenizer onto the best device, ready to train or to generate.
 
     Args:
-        name: a folder (relative ones are looked for here, then in the project), or a Hub name such as
-            "Qwen/Qwen2.5-0.5B".
+        name: "smollm2-135m" for the bundled model, a folder (relative ones are looked for here, then in the
+            project), or a Hub name such as "Qwen/Qwen2.5-0.5B".
         quantize: keep the linear layers in NF4, about half a byte per weight. Where bitsandbytes cannot (Apple
             MPS), the model is loaded in full precision with a warning.
 
     Raises:
-        ModelError: no such model, one behind a licence, no network, a folder that holds no model, damaged weights.
+        ModelError: the bundled model has not been prepared, no such model, one behind a licence, no network, a folder
+            that holds no model, damaged weights.
     """
     folder, local_only = _locate(name)
     device = find_device()
@@ -89,13 +91,14 @@ def load_base(
         )
         quantize = False
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=local_only, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=device.dtype,
             quantization_config=nf4_config(device.dtype) if quantize else None,
             device_map=_device_map(device),
             local_files_only=local_only,
+            trust_remote_code=False,
         )
     except torch.OutOfMemoryError:
         raise ModelError(f"{name} does not fit into this GPU: choose a smaller model, or quantize=True") from None
@@ -114,7 +117,7 @@ def load_config(name: str | os.PathLike[str] = BUNDLED) -> PretrainedConfig:
     """
     folder, local_only = _locate(name)
     try:
-        return AutoConfig.from_pretrained(folder, local_files_only=local_only)
+        return AutoConfig.from_pretrained(folder, local_files_only=local_only, trust_remote_code=False)
     except Exception as error:
         raise ModelError(f"{name} has no readable config.json: {type(error).__name__}: {error}. {_WAY_ON}") from error
 
@@ -129,16 +132,21 @@ def quiet_peft() -> Iterator[None]:
 
 def local_folder(name: str | os.PathLike[str]) -> Path | None:
     """The folder that `name` means, here or in the project; None if there is none (then it may be a Hub name)."""
+    if str(name) == BUNDLED:
+        return smollm2.FOLDER if smollm2.is_ready() else None
     return next((path for path in (Path(name), PROJECT_ROOT / name) if path.is_dir()), None)
 
 
 def _locate(name: str | os.PathLike[str]) -> tuple[str, bool]:
     """What to hand to from_pretrained, and whether to stay away from the network."""
+    if Path(name) in (Path(BUNDLED), Path(smollm2.LOCATION)):
+        try:
+            return str(smollm2.find().resolve()), True
+        except smollm2.PrepareError as error:
+            raise ModelError(str(error)) from None
     if folder := local_folder(name):
         _check_folder(folder)
         return str(folder.resolve()), True
-    if Path(name) == Path(BUNDLED):
-        raise ModelError(f"{BUNDLED} is not there: run `make base-model`, or check the project out again.")
     if Path(name).is_file() or Path(name).is_absolute() or str(name).startswith((".", "~")):
         raise ModelError(f"{name} is not a folder: pass the folder that holds config.json. {_WAY_ON}")
     return str(name), _reach_hub(str(name))

@@ -17,7 +17,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
-from utils.colab import in_colab, install_missing
+from utils.colab import in_colab, install_missing, install_model
 
 RESULTS_MIME = "application/x-results+json"
 
@@ -42,17 +42,18 @@ def project_root() -> Path:
 def prepare() -> None:
     """Set up this Python process for a notebook; the setup cell calls it before anything heavy is imported.
 
-    In Colab it first installs the packages that the runtime lacks. Then it sets `ENVIRONMENT` and silences the
-    libraries' notes to each other; without a person in front (papermill, tests) it also switches off progress bars,
-    which would be committed as debris. Figures become sharp on high-resolution screens.
+    In Colab it first installs the packages that the runtime lacks, and the bundled model. Then it sets `ENVIRONMENT`
+    and silences the libraries' notes to each other; without a person in front (papermill, tests) it also switches off
+    progress bars, which would be committed as debris. Figures become sharp on high-resolution screens.
 
     Raises:
-        ColabError: versions that do not fit together in a Colab runtime; the message says what to do.
+        ColabError: versions that do not fit together in a Colab runtime, or no bundled model; it says what to do.
 
     Warns (UserWarning) if torch was imported before and `OMP_WAIT_POLICY` was not set: it is too late by then.
     """
     if in_colab():
         install_missing(project_root())
+        install_model(project_root())
     if "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         warnings.warn(
             "torch was imported before prepare(), so OMP_WAIT_POLICY has no effect and training may be slow. "

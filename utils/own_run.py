@@ -1,21 +1,30 @@
-"""What notebook 07 decides between reading a file and training on it: template, rows, what stops it; and how to ask.
+"""What notebook 07 decides before it trains (template, rows, what stops it), what it says meanwhile, and how to ask.
 
 What this module does not do: read the file (`utils.own_data`), or judge its rows (`utils.quality`).
 """
 
 import json
 import random
+import time
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.conversion import Conversion, Record
 from utils.own_data import file_row, locate
 from utils.quality import RULES, Finding
+from utils.splits import split
 from utils.tables import DataError, counted, read_text
 from utils.templates import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
 
+if TYPE_CHECKING:
+    from utils.training_result import History, Plan
+
 MIN_RECORDS = 10  # fewer leave a test set of one row or two, which says nothing
+BASE_ROWS = 48  # test rows that the base is asked about; it seldom stops by itself, so its answers take long
+FEWEST_FOR_VALIDATION, VALIDATION_ROWS = 40, (4, 32)  # training rows from which some are spared; least and most of them
 
 
 def choose_template(name: str, task: str) -> PromptTemplate:
@@ -68,6 +77,75 @@ def check_enough(records: Sequence[Record], template: PromptTemplate) -> None:
             f"all {len(records):,} records have the same answer, {answers.pop()[:60]!r}: there is nothing to learn; "
             f"choose another answer_column, or a template other than {template.name!r}"
         )
+
+
+def spare_validation(train: Sequence[Record], *, seed: int) -> tuple[list[Record], list[Record]]:
+    """Divide training rows once more: (train, validation), without a leak between them.
+
+    The validation rows say which weights to keep, so they must not be test rows. They are a tenth of the training rows,
+    4 to 32; there are none where fewer than 40 rows are to be trained on, or these are so alike that 4 can't be spared.
+
+    >>> [len(part) for part in spare_validation([Record("Say it", str(i), "x") for i in range(50)], seed=1)]
+    [45, 5]
+    """
+    fewest, most = VALIDATION_ROWS
+    if len(train) < FEWEST_FOR_VALIDATION:
+        return list(train), []
+    wished = min(most, max(fewest, round(len(train) / 10)))
+    try:
+        with warnings.catch_warnings(action="ignore"):  # that there are fewer: whoever calls this counts them
+            rest, validation = split(train, test_fraction=wished / len(train), seed=seed)
+    except DataError:
+        return list(train), []
+    return (rest, validation) if len(validation) >= fewest else (list(train), [])
+
+
+class Progress:
+    """What is said while `fine_tune` runs: pass `announce` as its on_start and `follow` as its on_log.
+
+    Args:
+        say: gets each line, such as `print`.
+        epochs: passes over the training rows.
+        validation: held-out rows. Measuring them eleven times is added to the time that the plan names; without a
+            backward pass, a row takes about a third of what a training row takes.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, epochs: float, validation: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.say, self.epochs, self.validation, self.clock = say, epochs, validation, clock
+
+    def announce(self, plan: "Plan") -> None:
+        """One line before the first step: how much there is to do, and how long it will take."""
+        self.steps, self.started, self.first, self.said = plan.steps, self.clock(), None, None
+        self.guess = plan.seconds * (1 + 11 * self.validation / 3 / (plan.rows * self.epochs))
+        minutes, seconds = round(self.guess / 60), max(10, round(self.guess / 10) * 10)
+        time_needed = f"{minutes} minutes" if seconds > 90 else f"{seconds} seconds"
+        amount = f"{counted(plan.rows, 'row')}, {plan.tokens:,} tokens, {counted(plan.steps, 'step')}"
+        self.say(f"{amount}: about {time_needed} on this machine")
+
+    def follow(self, history: "History") -> None:
+        """A line at each loss on validation rows; without such rows, ten times during the run."""
+        last, now = history[-1], self.clock()
+        step = last["step"]
+        self.first = self.first or (step, now)
+        if last == self.said:  # the trainer's last log holds no new loss
+            return
+        if "heldout_loss" in last:
+            loss = f"loss on validation rows {last['heldout_loss']:.3f}"
+        elif self.validation or step * 10 // self.steps == (step - 1) * 10 // self.steps:
+            return
+        else:
+            loss = f"loss {last['loss']:.3f}"
+        self.said, done = last, step - self.first[0]
+        ahead = max(0, self.steps - step)
+        left = (now - self.first[1]) / done * ahead if done else self.guess * ahead / self.steps
+        times = f"{_clock(now - self.started)} gone, about {_clock(left)} to go"
+        self.say(f"epoch {last['epoch']:4.2f} of {self.epochs:g}: {loss}; {times}")
+
+
+def _clock(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02}"
 
 
 def how_to_ask(record: Record, template: PromptTemplate) -> str:

@@ -1,6 +1,6 @@
 """Write the parts of README.md that come from elsewhere: `python -m utils.readme`, the end of `make notebooks`.
 
-The scores are what notebooks 04 and 05 recorded, the table of notebooks is what their first cells say, the figures of a
+The examples and scores are what notebooks 04 and 05 printed and recorded, the table of notebooks is what their first cells say, the figures of a
 GPU are those of the results file that `tests/benchmarks/gpu.py` left, and the picture shows `FLOW`. What this module
 does not do: run notebooks. It reads the committed ones.
 """
@@ -18,31 +18,45 @@ from utils.notebook import project_root, read_results
 from utils.run_notebooks import find_notebooks
 from utils.setup_cell import address_in, badge
 
+EXAMPLES = "<!-- examples: written by `make notebooks` -->", "<!-- end of examples -->"
 MISMATCH = "<!-- mismatch: written by `make notebooks` -->", "<!-- end of mismatch -->"
 RESULTS = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
 GPU = "<!-- gpu: written by `make notebooks` -->", "<!-- end of gpu -->"
 GPU_RESULTS = Path("tests") / "benchmarks" / "gpu-training.json"
 NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
 PICTURE = Path(".github") / "flow.svg"
-ROWS = {  # what a reader of the table sees: the recorded name, without base_ or tuned_
+SHOWN = {"labels": "A hotel review", "phrases": "A sentence", "reverse": "A document"}  # as notebook 04 calls the tasks
+ROWS = {  # what a reader of the table sees: the recorded name, without its prefix
     "Hotel reviews: the right label": "label_accuracy",
     "Names and places: F1 of exact phrases": "span_f1",
     "Instruction for a document: names, dates, places right": "reverse_slot_recall",
     "Instruction for a document: right to the letter": "reverse_exact",
     "Short questions: right to the letter": "instructions_exact",
-    "Answers that stop by themselves": "stop_rate",
+    "150 bare lists of points, unlike the training rows: the right label": "terse_label_accuracy",
 }
-COSTS = {  # what the adapter is asked with, and the recorded loss of right labels against the form of its training
-    "without the preamble": "cost_no_preamble",
-    "with a space behind `### Response:`": "cost_a_space_after_the_marker",
-    "with the review alone": "cost_bare_user_input",
-    "in Llama 2's chat form": "cost_llama_2_chat",
+METHODS = {  # prefix of the recorded name: head of its column
+    "base": "base, same prompt",
+    "base_own_form": "base, its own chat form",
+    "constant": "constant answer",
+    "simple": "TF-IDF, dictionary or nearest row",
+    "tuned": "fine-tuned",
 }
+FORMS = {  # what the adapter is asked with: the recorded name of its cost, behind the name of the task
+    "without the preamble": "no_preamble",
+    "with the sentence wrapped, as the article prints it": "the_article_s_wrapped_line",
+    "without the newline after `### Response:`": "no_newline_after_the_marker",
+    "with a space after `### Response:`": "a_space_after_the_marker",
+    "in the form `User:` / `Assistant:`": "user_assistant",
+    "in Llama 2's chat form": "llama_2_chat",
+    "with the bare text": "bare_user_input",
+}
+MEASURED = {"reverse": "slot_recall", "phrases": "span_f1", "labels": "label_accuracy"}
+TASKS = {"reverse": "slots of instructions", "phrases": "F1 of phrases", "labels": "right labels"}
 GOALS = {  # after it you can …
     "01": "bring rows, phrases, documents and instruction files into one form, and see what is wrong with them",
     "02": "render a record in two directions, and point at the token where the prompt ends and the answer begins",
     "03": "train adapters on a 4-bit model with `SFTTrainer`, with the loss where you want it",
-    "04": "ask with the template of the training, cut the answer cleanly, and score base beside tuned",
+    "04": "ask with the template of the training, cut the answer cleanly, and score the model among its opponents",
     "05": "say what a score is worth, and what a wrong template costs",
     "07": "go from a file of your own to an adapter and a report, in a notebook or as a job",
 }
@@ -84,28 +98,65 @@ def flow_svg(flow: Sequence[tuple[str, str, str]] = FLOW) -> str:
     return f"{head}\n<title>{title}</title>\n<style>{STYLE}\n</style>\n{body}</svg>\n"
 
 
-def results_table(notebook: Path) -> str:
-    """A Markdown table, base beside tuned, of what notebook 04 recorded.
+def examples(notebook: Path) -> str:
+    """The first test record of three tasks, with both answers, as notebook 04 printed them.
 
     Raises:
-        KeyError: the notebook recorded no such result; execute it again.
+        ValueError: the notebook does not show one of the tasks; execute it again.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    lines = []
+    for task, what in SHOWN.items():
+        found = [cell for cell in cells if cell.cell_type == "code" and cell.source.endswith(f'show("{task}")')]
+        printed = "".join(output.get("text", "") for cell in found for output in cell.outputs)
+        match = re.match(r"(.+?)\n {4}wanted: .+?\n {2}\S base:  (.*?)\n {2}\S tuned: (.*?)\n", printed, re.DOTALL)
+        if not match:
+            raise ValueError(f"{notebook.name} prints no answers with show({task!r}): execute it again")
+        text, before, after = (" ".join(part.split()) for part in match.groups())
+        lines += [f"| {what} | {_cell(text)} |", f"| the base, asked in its own form | {_cell(before)} |"]
+        lines += [f"| **after fine-tuning** | **{_cell(after)}** |"]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _cell(text: str) -> str:
+    return escape(text, quote=False).replace("|", "\\|") or "(nothing)"
+
+
+def results_table(notebook: Path) -> str:
+    """A Markdown table of what notebook 04 recorded: every method on the same test rows.
+
+    Raises:
+        KeyError: the notebook recorded no such result of the fine-tuned model; execute it again.
     """
     results = read_results(notebook)
-    lines = ["| on hand-written test rows | base model | after fine-tuning |", "|---|---|---|"]
+    lines = [f"| on test rows | {' | '.join(METHODS.values())} |", "|---|" + "---|" * len(METHODS)]
     for words, name in ROWS.items():
-        lines.append(f"| {words} | {results[f'base_{name}']:.0%} | **{results[f'tuned_{name}']:.0%}** |")
+        values = {prefix: results.get(f"{prefix}_{name}") for prefix in METHODS} | {"tuned": results[f"tuned_{name}"]}
+        best = max(value for value in values.values() if value is not None)
+        cells = ["" if v is None else f"**{v:.2f}**" if v == best else f"{v:.2f}" for v in values.values()]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def mismatch_table(notebook: Path) -> str:
-    """A Markdown table of what notebook 05 recorded: points of right labels that another prompt form costs.
+    """A Markdown table of what notebook 05 recorded: what each other form of prompt costs, with its interval.
 
     Raises:
         KeyError: the notebook recorded no such result; execute it again.
     """
     results = read_results(notebook)
-    lines = ["| trained with Alpaca's template, asked | change in right labels, in points of 100 |", "|---|---|"]
-    lines += [f"| {words} | {-100 * results[name]:+.0f} |" for words, name in COSTS.items()]
+    heads = [f"{words} ({results[f'tuned_{task}_{MEASURED[task]}']:.2f})" for task, words in TASKS.items()]
+    lines = [f"| asked | {' | '.join(heads)} |", "|---|" + "---|" * len(TASKS)]
+    for words, form in FORMS.items():
+        cells = []
+        for task in TASKS:
+            name = f"{task}_cost_{form if (task, form) != ('reverse', 'bare_user_input') else 'bare_document'}"
+            if name in results:
+                low, high = -results[f"{name}_high"], -results[f"{name}_low"]
+                cells.append(f"{-results[name]:+.2f} [{low:+.2f}, {high:+.2f}]")
+            else:
+                cells.append("")
+        lines.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -172,6 +223,7 @@ def written(readme: str) -> str:
     """README.md's text with its tables as the committed notebooks have it."""
     [inference] = find_notebooks(["04"])
     [evaluation] = find_notebooks(["05"])
+    readme = with_part(readme, EXAMPLES, examples(inference))
     readme = with_part(readme, RESULTS, results_table(inference))
     readme = with_part(readme, MISMATCH, mismatch_table(evaluation))
     readme = with_part(readme, GPU, gpu_table(project_root() / GPU_RESULTS))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from utils.display import View, visible
 
@@ -31,8 +31,10 @@ main { max-width: 60rem; margin: 2rem auto; padding: 2rem 3rem 3rem; background:
   box-shadow: 0 1px 4px rgba(20, 30, 50, .15); }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: 1.2rem; border-top: 1px solid #dde2e8; }
-.lead { font-size: 1.1rem; background: #e9f4ee; border-left: 5px solid #17693a; padding: .8rem 1.1rem; margin: 1rem 0;
+.lead { font-size: 1.1rem; background: #eef1f4; border-left: 5px solid #5c6b7a; padding: .8rem 1.1rem; margin: 1rem 0;
   white-space: pre-line; }
+.lead.ahead { background: #e9f4ee; border-color: #17693a; }
+.lead.behind { background: #fbeee6; border-color: #c2521b; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: .8rem 0; width: 100%; font-size: .92rem; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
@@ -75,10 +77,15 @@ class Rows:
 
 
 class Report:
-    """Collects sections in order and writes them at the end. `lead` says what came of it, a sentence a line."""
+    """Collects sections in order and writes them at the end. `lead` says what came of it, a sentence a line.
 
-    def __init__(self, title: str, lead: str = "") -> None:
-        self.title, self.lead = title, lead
+    Its box is green where that is good (`outcome` is "ahead"), red where it is not ("behind"), else grey.
+    """
+
+    def __init__(
+        self, title: str, lead: str = "", *, outcome: Literal["ahead", "behind", "undecided"] = "undecided"
+    ) -> None:
+        self.title, self.lead, self.outcome = title, lead, outcome
         self._sections: list[str] = []
 
     def add(self, heading: str, *parts: "str | Picture | Code | Rows | View | pd.DataFrame") -> None:
@@ -87,7 +94,7 @@ class Report:
 
     def html(self) -> str:
         """The whole document."""
-        lead = f'<p class="lead">{escape(self.lead)}</p>' if self.lead else ""
+        lead = f'<p class="lead {escape(self.outcome)}">{escape(self.lead)}</p>' if self.lead else ""
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(self.title)}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -17,6 +17,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 RUN_FILE = "run.json"
 STAGING = "unfinished"  # where a checkpoint is written before it is renamed
+BEST = "best.safetensors"  # the adapter's weights with the lowest held-out loss so far
 
 
 class TrainingError(RuntimeError):
@@ -82,6 +83,7 @@ def claim_folder(output_dir: str | os.PathLike[str], run: Mapping[str, Any], *, 
             )
         return newest
     (folder / RUN_FILE).unlink(missing_ok=True)  # first: killed amid removing, the rest must not look resumable
+    (folder / BEST).unlink(missing_ok=True)
     for checkpoint in folder.glob("checkpoint-[0-9]*"):
         shutil.rmtree(checkpoint)
     partial = folder / f"{RUN_FILE}.partial"

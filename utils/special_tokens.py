@@ -44,10 +44,15 @@ class PlainEncoder:
     def start(self, probe: str) -> list[int]:
         """What the tokenizer itself puts before a text, tried on `probe`: BOS, nothing, or several tokens.
 
+        A probe without tokens (it is empty, or white space that the tokenizer drops) has no place in a list of ids, so
+        then a letter is tried.
+
         Raises:
             ValueError: the tokenizer cuts the same text in another way when it adds its special tokens.
         """
         plain = self.tokenizer(probe, add_special_tokens=False)["input_ids"]
+        if not plain:
+            probe, plain = "a", self.tokenizer("a", add_special_tokens=False)["input_ids"]
         whole = self.tokenizer(probe)["input_ids"]
         for i in range(len(whole)):
             if whole[i : i + len(plain)] == plain:

@@ -14,6 +14,22 @@ History = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What a run is going to do.
+
+    Attributes:
+        rows: to train on; `tokens`: of all epochs, padding left out; `steps`: of the optimiser.
+        seconds: a guess from two steps on this machine, for the steps that are left; held-out rows and other programs
+            add to it.
+    """
+
+    rows: int
+    tokens: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """What a run leaves behind.
 
@@ -22,7 +38,8 @@ class TrainingResult:
         history: one dict per logged step: `step`, `epoch`, and `loss` or `heldout_loss` (nats per supervised
             token). The first `heldout_loss` is from before training.
         metrics: `steps`, `rows`, `epochs`, `seconds`, `rows_per_second`, `loss` (mean of the last tenth of the steps),
-            `trainable_parameters`; with held-out rows `heldout_loss_before` and `heldout_loss`; `peak_gpu_gib` on one.
+            `trainable_parameters`; with held-out rows `heldout_loss_before`, and `heldout_loss` at `best_step`, whose
+            weights `model` has; `peak_gpu_gib` on a GPU.
     """
 
     model: PeftModel
@@ -30,7 +47,7 @@ class TrainingResult:
     metrics: dict[str, float]
 
 
-def collect_result(trainer: Trainer, *, first_step: int, seconds: float) -> TrainingResult:
+def collect_result(trainer: Trainer, *, first_step: int, best_step: int, seconds: float) -> TrainingResult:
     """The result of a trainer that has finished, after `seconds` that began at `first_step` (0 unless resumed)."""
     # Training leaves a bf16 autocast around forward(); without it the model answers as it will when loaded again.
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
@@ -51,7 +68,8 @@ def collect_result(trainer: Trainer, *, first_step: int, seconds: float) -> Trai
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
     if heldout:
-        metrics |= {"heldout_loss_before": heldout[0], "heldout_loss": heldout[-1]}
+        best = [entry["heldout_loss"] for entry in entries if "heldout_loss" in entry and entry["step"] == best_step]
+        metrics |= {"heldout_loss_before": heldout[0], "heldout_loss": best[-1], "best_step": best_step}
     if torch.cuda.is_available():
         metrics["peak_gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
     return TrainingResult(model=model.eval(), history=entries, metrics=metrics)

@@ -29,6 +29,7 @@ import datasets  # noqa: E402
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
+from utils import smollm2  # noqa: E402
 from utils.lengths import length_audit  # noqa: E402
 from utils.records import from_documents, from_instructions, from_labels, from_phrases  # noqa: E402
 from utils.templates import ALPACA  # noqa: E402
@@ -109,4 +110,4 @@ def main(folders):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [ROOT / "data/base_model"])
+    main(sys.argv[1:] or [smollm2.find()])

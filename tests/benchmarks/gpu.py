@@ -31,7 +31,6 @@ from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
 from transformers import (  # noqa: E402
     AutoModelForCausalLM,
-    AutoTokenizer,
     LlamaConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -39,8 +38,9 @@ from transformers import (  # noqa: E402
 )
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
+from tests.models_fixture import small_tokenizer  # noqa: E402
 from utils.memory import GIB, MODELS, estimate  # noqa: E402
-from utils.models import BUNDLED, find_device, load_base  # noqa: E402
+from utils.models import find_device, load_base  # noqa: E402
 from utils.notebook import project_root  # noqa: E402
 from utils.run_notebooks import find_notebooks, run_notebook  # noqa: E402
 from utils.tasks import load_tasks  # noqa: E402
@@ -57,17 +57,17 @@ TINY = LlamaConfig(
 
 
 def random_base(config: LlamaConfig, folder: Path) -> Path:
-    """A model folder with random weights of this shape and the bundled tokenizer, whose ids all models here have."""
+    """A model folder with random weights of this shape and a tokenizer so small that all models here have its ids."""
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(project_root() / BUNDLED).save_pretrained(folder)
+    small_tokenizer().save_pretrained(folder)
     return folder
 
 
 def rows_of_length(length: int, n_rows: int) -> list[dict[str, list[int]]]:
-    """Rows of exactly `length` tokens: real rendered records of all tasks, one behind the other."""
-    tokenizer = AutoTokenizer.from_pretrained(project_root() / BUNDLED)
+    """Rows of exactly `length` tokens: real rendered records of all tasks, one after the other."""
+    tokenizer = small_tokenizer()
     encoded = [encode(task.train, task.template, tokenizer, max_length=None).rows for task in load_tasks().values()]
     stream = [pair for rows in encoded for row in rows for pair in zip(row["input_ids"], row["labels"], strict=True)]
     stream *= 1 + n_rows * length // len(stream)

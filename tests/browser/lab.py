@@ -6,7 +6,6 @@ Not a test itself, and not collected by `make test`: it needs Chromium and the p
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from utils.notebook import project_root
+from tests.project_copy import copy_project
 
 TOKEN = "only-for-this-test"
 WIDTH, HEIGHT = 1440, 900
@@ -62,8 +61,7 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     Raises:
         RuntimeError: it did not answer within a minute; the message ends with its log.
     """
-    for name in ("utils", "data", "notebooks"):
-        shutil.copytree(project_root() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_project(folder)
     for name, values in QUIET.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

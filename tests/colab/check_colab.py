@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from papermill import execute_notebook
 
+from tests.project_copy import WITHOUT_AN_ADAPTER, copy_project
 from utils.notebook import project_root, read_results
 from utils.run_notebooks import find_notebooks
 from utils.setup_cell import with_address
@@ -28,9 +29,8 @@ REF = "v-test"
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory):
     """A git repository with the project as it is now, at a tag, and a later commit that must not be fetched."""
-    work = tmp_path_factory.mktemp("remote") / "the project"
-    for name in ("utils", "data", "notebooks"):
-        shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # Without the model: a runtime installs and prepares it by itself.
+    work = copy_project(tmp_path_factory.mktemp("remote") / "the project", model=False)
     for name in ("requirements.txt", "constraints.txt"):
         shutil.copy(ROOT / name, work)
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-C", str(work)]
@@ -67,12 +67,13 @@ def runtime(request, tmp_path, monkeypatch):
 
 
 def run_as_in_colab(number: str, remote: Path, folder: Path) -> dict:
-    """Run a notebook from an empty folder with nothing around it; returns its results."""
+    """Run a notebook from an empty folder with nothing around it, with little training; returns its results."""
     [path] = find_notebooks([number])
     notebook = with_address(nbformat.read(path, as_version=4), str(remote), REF, name=path.name)
     nbformat.write(notebook, folder / path.name)
     executed = folder / "executed.ipynb"
-    execute_notebook(folder / path.name, executed, kernel_name="colab", cwd=folder, progress_bar=False)
+    parameters = WITHOUT_AN_ADAPTER if number == "04" else {}
+    execute_notebook(folder / path.name, executed, parameters, kernel_name="colab", cwd=folder, progress_bar=False)
     return read_results(executed)
 
 

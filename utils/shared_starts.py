@@ -1,0 +1,106 @@
+"""Rows that begin alike, as one sequence in which the start that they share stands once.
+
+    row 1    Below is an instruction ... ### Input:\\n  Dirty. Never again. ...  Complaint
+    row 2    Below is an instruction ... ### Input:\\n  Lovely staff. ...        Non-Complaint
+    packed   Below is an instruction ... ### Input:\\n  Dirty. ... Complaint  Lovely staff. ... Non-Complaint
+
+Two thirds of a label row are the same text in every row. In the packed sequence a token sees the tokens of its own row
+and no others (a tree in place of a triangle as the attention mask), and counts its position in its own row. What comes
+out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. Only for models whose
+layers look back through attention alone, with a mask that they take as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+# Plain attention over everything before a token, and rotary positions. A test compares each of them with single rows.
+ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
+LIMIT = 1024  # tokens in a sequence: attention compares all with all, and more would cost more than sharing saves
+
+Row = Mapping[str, Any]  # input_ids and labels; weight, if it is to count more or less than 1
+
+
+def can_share(model: PreTrainedModel) -> bool:
+    """Whether packed sequences give this model's losses."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    return config.model_type in ARCHITECTURES and model.config._attn_implementation == "sdpa" and not window
+
+
+def pack(rows: Sequence[Row], *, limit: int = LIMIT) -> list[dict[str, torch.Tensor]]:
+    """Sequences of at most `limit` tokens (a longer row is one of its own) that hold all rows.
+
+    Returns:
+        For each, what the model reads: `input_ids` and `position_ids` (1, tokens), `attention_mask` (1, 1, tokens,
+        tokens; True: is seen). For the loss: `predicts`, the places whose next token carries a label; `targets`, that
+        token; `weight`, that of its row; and `share`, one part in the number of labels of its row, so that the shares
+        of a row sum to 1.
+    """
+    packs: list[_Pack] = []
+    for row in sorted(rows, key=lambda row: list(row["input_ids"])):  # rows that begin alike become neighbours
+        if not packs or not packs[-1].takes(row, limit):
+            packs.append(_Pack())
+        packs[-1].add(row)
+    return [each.tensors() for each in packs]
+
+
+class _Pack:
+    """Rows in the order in which they come; each begins where it leaves the one before it."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.paths: list[list[int]] = []  # for each row the places of its tokens
+        self.predicts: list[int] = []
+        self.targets: list[int] = []
+        self.share: list[float] = []
+        self.weight: list[float] = []
+
+    def takes(self, row: Row, limit: int) -> bool:
+        return len(self.ids) + len(row["input_ids"]) - self._shared(row) <= limit
+
+    def add(self, row: Row) -> None:
+        ids, labels = list(row["input_ids"]), list(row["labels"])
+        shared, start = self._shared(row), len(self.ids)
+        path = (self.paths[-1][:shared] if shared else []) + list(range(start, start + len(ids) - shared))
+        self.ids += ids[shared:]
+        self.positions += range(shared, len(ids))
+        self.paths.append(path)
+        labelled = [at for at in range(1, len(ids)) if labels[at] != -100]  # the first token is never predicted
+        self.predicts += [path[at - 1] for at in labelled]
+        self.targets += [labels[at] for at in labelled]
+        self.share += [1 / len(labelled)] * len(labelled)
+        self.weight += [float(row.get("weight", 1.0))] * len(labelled)
+
+    def _shared(self, row: Row) -> int:
+        """How many tokens the row has in common with the one before it, up to the first that predicts an answer."""
+        if not self.paths:
+            return 0
+        before = [self.ids[place] for place in self.paths[-1]]
+        first = next((at for at, label in enumerate(row["labels"]) if label != -100), len(before))
+        same = next((i for i, (a, b) in enumerate(zip(row["input_ids"], before, strict=False)) if a != b), len(before))
+        return max(0, min(same, first - 1, len(row["input_ids"])))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        seen = torch.zeros(len(self.ids), len(self.ids), dtype=torch.bool)
+        for path in map(torch.tensor, self.paths):
+            seen[path[:, None], path] |= torch.ones(len(path), len(path), dtype=torch.bool).tril()
+        return {
+            "input_ids": torch.tensor([self.ids]),
+            "position_ids": torch.tensor([self.positions]),
+            "attention_mask": seen[None, None],
+            "predicts": torch.tensor(self.predicts),
+            "targets": torch.tensor(self.targets),
+            "share": torch.tensor(self.share),
+            "weight": torch.tensor(self.weight),
+        }
+
+
+def losses(model: Any, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The loss of every labelled token of a packed sequence, in nats; only these meet the vocabulary."""
+    reads = {name: packed[name] for name in ("input_ids", "position_ids", "attention_mask")}
+    logits = model(**reads, use_cache=False, logits_to_keep=packed["predicts"]).logits[0]
+    return torch.nn.functional.cross_entropy(logits.float(), packed["targets"], reduction="none")
