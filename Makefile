@@ -10,7 +10,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench choices notebooks colab model test-browser test-colab
+.PHONY: help run test lab bench notebooks colab model test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,9 +30,6 @@ bench: model ## run the side-by-side measurements in tests/benchmarks/
 	    test -e "$$file" || { echo "tests/benchmarks/ holds no bench_*.py"; exit 1; }; \
 	    $(PY) -m "tests.benchmarks.$$(basename "$$file" .py)" || exit 1; \
 	done
-
-choices: model ## train and record the runs that notebook 03 compares, when code or data have changed (half an hour)
-	@$(PY) -m utils.training_choices
 
 notebooks: model ## execute the committed notebooks in place and clean them, before a commit
 	@$(PY) -m utils.run_notebooks --in-place 0 solutions

@@ -30,7 +30,7 @@ ORDER = [
     "loading", "decoding", "inference", "own_form",
     "intervals", "wording", "metrics", "evaluation", "tasks", "baselines", "comparison", "display", "report",
     "parameters", "own_data", "own_run", "artefacts",
-    "colab", "notebook", "training_choices", "setup_cell", "run_notebooks", "readme", "data_cards", "job",
+    "colab", "notebook", "setup_cell", "run_notebooks", "readme", "data_cards", "job",
 ]  # fmt: skip
 
 NOT_OURS = {
@@ -178,7 +178,7 @@ def test_imports_only_point_down(module):
             assert ORDER.index(helper) < ORDER.index(module), f"{module} imports {helper}, which stands above it"
 
 
-@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"run_notebooks", "smollm2", "training_choices", "job"}))
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"run_notebooks", "smollm2", "job"}))
 def test_utils_keep_their_hands_to_themselves(module):
     tree = MODULES[module]
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}

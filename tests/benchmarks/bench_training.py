@@ -28,6 +28,7 @@ import statistics
 import sys
 import tempfile
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -41,7 +42,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from peft import LoraConfig  # noqa: E402
-from transformers import TrainerCallback, set_seed, trainer  # noqa: E402
+from transformers import PrinterCallback, TrainerCallback, set_seed, trainer  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from utils import training  # noqa: E402
@@ -52,7 +53,6 @@ from utils.tokens import encode  # noqa: E402
 N_ROWS, N_HELDOUT, BATCH, LEARNING_RATE, RANK, SEED = 64, 16, 8, 1e-3, 16, 42
 WARMUP = 0.03  # a fraction of the steps, as `fine_tune` has it
 AGREE = 0.02  # how far apart, relatively, the losses of `fine_tune` may be
-PATIENCE = 1800  # seconds that a process waits for the others
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 Rows = list[dict[str, list[int]]]
 
@@ -71,6 +71,7 @@ def stock(model, tokenizer, rows: Rows, folder: str):
         processing_class=tokenizer,
         peft_config=LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM"),
     )  # fmt: skip
+    own.remove_callback(PrinterCallback)
     own.train()
     return own.accelerator.unwrap_model(own.model, keep_fp32_wrapper=False).eval()
 
@@ -104,7 +105,7 @@ class InTurn(TrainerCallback):
         self.seconds: list[float] = []
 
     def on_train_begin(self, args, state, control, **kwargs) -> None:
-        self.barrier.wait(PATIENCE)  # all are loaded
+        self.barrier.wait()  # all are loaded
         self._take()
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
@@ -113,11 +114,12 @@ class InTurn(TrainerCallback):
         if state.global_step < state.max_steps:
             self._take()
         else:
-            self.barrier.wait(PATIENCE)  # all are trained
+            self.barrier.wait()  # all are trained
 
     def _take(self) -> None:
-        if not self.mine.acquire(timeout=PATIENCE):
-            raise RuntimeError("another way has stopped in the middle")
+        while not self.mine.acquire(timeout=5):
+            if self.barrier.broken:
+                raise RuntimeError("another way has failed")
         self.started = time.perf_counter()
 
 
@@ -128,6 +130,7 @@ def share_turns(barrier, turns) -> None:
 
 def measure(way: str, rows: Rows, heldout: Rows) -> dict:
     """In a process of its own: train one way, in turn with the others."""
+    warnings.simplefilter("ignore", FutureWarning)
     barrier, turns = shared
     clock = InTurn(list(WAYS).index(way), barrier, turns)
     trainer.DEFAULT_CALLBACKS.append(clock)  # of every trainer in this process
