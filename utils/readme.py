@@ -1,8 +1,8 @@
 """Write the parts of README.md that come from elsewhere: `python -m utils.readme`, the end of `make notebooks`.
 
-The examples and scores are what notebooks 04 and 05 printed and recorded, the table of notebooks is what their first cells say, the figures of a
-GPU are those of the results file that `tests/benchmarks/gpu.py` left, and the picture shows `FLOW`. What this module
-does not do: run notebooks. It reads the committed ones.
+The examples and scores are what notebooks 04 and 05 printed and recorded, the table of notebooks is what their first
+cells say, the figures of a GPU are those of the results file that `tests/benchmarks/gpu.py` left, and the picture shows
+`FLOW`. Notebooks are not run here: the committed ones are read.
 """
 
 import json
@@ -152,8 +152,9 @@ def mismatch_table(notebook: Path) -> str:
         for task in TASKS:
             name = f"{task}_cost_{form if (task, form) != ('reverse', 'bare_user_input') else 'bare_document'}"
             if name in results:
-                low, high = -results[f"{name}_high"], -results[f"{name}_low"]
-                cells.append(f"{-results[name]:+.2f} [{low:+.2f}, {high:+.2f}]")
+                # a cost is a loss: its sign changes, and its two ends change places
+                value, low, high = (0.0 - round(results[name + end], 2) for end in ("", "_high", "_low"))
+                cells.append(f"{value:+.2f} [{low:+.2f}, {high:+.2f}]")
             else:
                 cells.append("")
         lines.append(f"| {words} | {' | '.join(cells)} |")
