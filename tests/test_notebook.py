@@ -1,4 +1,4 @@
-"""utils/notebook.py and the command that runs notebooks: in real kernels, with and without a front end."""
+"""utils/notebook.py in real kernels, with and without a front end."""
 
 import os
 import subprocess
@@ -10,19 +10,12 @@ import numpy as np
 import pytest
 from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from notebooks_fixture import SETUP, write_notebook
 
-from utils import run_notebooks
-from utils.notebook import project_root, read_results, record_results, result_rows, results_text
-from utils.run_notebooks import KERNELSPEC, NotebookFailed, check_parameters, clean, run_notebook
-
-SETUP = f"import sys; sys.path.insert(0, {str(project_root())!r})\nfrom utils.notebook import *\nprepare()"
-
-
-def write_notebook(path: Path, *sources: str, parameters: str = "n: int = 3  # how many") -> Path:
-    cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]})]
-    cells += [new_code_cell(source) for source in (SETUP, *sources)]
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), path)
-    return path
+from utils.files import ROOT
+from utils.notebook import read_results, record_results, result_rows, results_text
+from utils.series import run_notebook
+from utils.series.cleaning import WIDGET_MIME
 
 
 def stored(path: Path, *recordings: list) -> Path:
@@ -34,7 +27,7 @@ def stored(path: Path, *recordings: list) -> Path:
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:
     env = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"} | environment
     run = [sys.executable, "-c", code]
-    return subprocess.run(run, cwd=project_root(), env=env, capture_output=True, text=True, check=True)
+    return subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
 
 
 # --- prepare ---
@@ -57,7 +50,7 @@ def test_headless_run_leaves_results_but_no_progress_bar_and_no_stderr(tmp_path)
 def test_a_person_in_front_keeps_the_progress_widgets(front_end):
     shown = in_a_kernel("print(has_front_end())\nfrom tqdm.auto import tqdm\n[*tqdm(range(3))];", front_end=front_end)
     assert f"{front_end}\n" in shown
-    assert any(run_notebooks.WIDGET_MIME in output for output in shown) is front_end
+    assert any(WIDGET_MIME in output for output in shown) is front_end
 
 
 def test_a_person_in_front_is_spared_the_notes_of_the_libraries_to_each_other():
@@ -145,69 +138,3 @@ def test_base_stands_beside_tuned():
     text = results_text(results).splitlines()
     assert text[0].split() == ["result", "base", "tuned"] and len({len(line) for line in text}) == 1
     assert "base" not in results_text({"test_rows": 120})
-
-
-# --- the command ---
-
-
-def test_an_unknown_parameter_is_an_error_before_anything_runs(tmp_path):
-    notebook = write_notebook(tmp_path / "in.ipynb", "raise SystemError('it ran')")
-    with pytest.raises(ValueError, match=r"no parameter 'm'.* has n"):
-        run_notebook(notebook, tmp_path / "out.ipynb", parameters={"m": 1}, cwd=tmp_path)
-    assert not (tmp_path / "out.ipynb").exists()
-    check_parameters(notebook, {"n": 1})
-
-
-def test_a_failing_cell_is_named_and_its_notebook_kept(tmp_path):
-    notebook = write_notebook(tmp_path / "in.ipynb", "1 / 0")
-    with pytest.raises(NotebookFailed, match=r"in\.ipynb, cell .*ZeroDivisionError: division by zero"):
-        run_notebook(notebook, tmp_path / "out.ipynb", cwd=tmp_path)
-    assert (tmp_path / "out.ipynb").exists()
-
-
-def test_the_command_runs_in_order_and_ends_with_a_table(tmp_path, monkeypatch, capsys):
-    (tmp_path / "notebooks").mkdir()
-    write_notebook(tmp_path / "notebooks" / "02_b.ipynb", "record_results(base_x=1, tuned_x=n)")
-    write_notebook(tmp_path / "notebooks" / "01_a.ipynb", "record_results(rows=20)")
-    monkeypatch.setattr(run_notebooks, "project_root", lambda: tmp_path)
-    assert run_notebooks.main(["-p", "n", "7"]) == 0
-    printed = capsys.readouterr().out
-    assert printed.index("01_a") < printed.index("02_b") < printed.index("rows") < printed.index("base  tuned")
-    assert printed.splitlines()[-3].split() == ["x", "1", "7"]
-    assert str(tmp_path / "outputs") in printed
-    assert run_notebooks.main(["02", "-p", "seed", "7"]) == 1
-    assert "has no parameter 'seed'" in capsys.readouterr().err
-    assert run_notebooks.main(["09"]) == 1
-    assert "no notebook starts with '09'" in capsys.readouterr().err
-
-
-def test_in_place_leaves_a_clean_notebook_and_a_second_run_changes_nothing(tmp_path, monkeypatch, capsys):
-    (tmp_path / "notebooks").mkdir()
-    path = write_notebook(tmp_path / "notebooks" / "01_a.ipynb", "record_results(n=n)")
-    monkeypatch.setattr(run_notebooks, "project_root", lambda: tmp_path)
-    assert run_notebooks.main(["--in-place"]) == 0
-    first = path.read_bytes()
-    assert b"papermill" not in first and b"execution_count" in first and str(tmp_path).encode() not in first
-    assert read_results(path) == {"n": 3}
-    assert run_notebooks.main(["--in-place"]) == 0
-    assert path.read_bytes() == first
-
-
-def test_clean_drops_machine_and_run_and_keeps_the_rest():
-    kept = new_output("display_data", data={"text/plain": "kept"}, metadata={"image/png": {"alt": "a curve"}})
-    widget = new_output("display_data", data={"text/plain": "HBox(…", run_notebooks.WIDGET_MIME: {"model_id": "1"}})
-    metadata = {"tags": ["setup", "papermill-error-cell-tag"], "execution": {"iopub.execute_input": "now"}}
-    cells = [
-        new_code_cell(
-            "1", metadata=metadata | {"papermill": {"duration": 1}}, outputs=[widget, kept], execution_count=1
-        ),
-        new_code_cell("n = 4", metadata={"tags": ["injected-parameters"]}),
-    ]
-    language = {"name": "python", "version": "3.11.7"}
-    notebook = clean(new_notebook(cells=cells, metadata={"widgets": {}, "language_info": language}))
-    assert notebook.metadata == {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
-    assert [cell.source for cell in notebook.cells] == ["1"]
-    assert notebook.cells[0].metadata == {"tags": ["setup"]}
-    assert notebook.cells[0].execution_count == 1
-    assert notebook.cells[0].outputs == [kept]
-    nbformat.validate(notebook)

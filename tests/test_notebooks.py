@@ -17,7 +17,7 @@ import pytest
 from tests.committed import changed_cells
 from tests.project_copy import WITHOUT_AN_ADAPTER, copy_project
 from utils.notebook import read_results
-from utils.run_notebooks import find_notebooks, run_notebook
+from utils.series import find_notebooks, run_notebook
 
 # What fine-tuning is compared with. A bar holds these down, and holds all other results up.
 AT_MOST = ("base_",)

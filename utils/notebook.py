@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.colab import in_colab, install_missing, install_model
+from utils.files import ROOT
 
 RESULTS_MIME = "application/x-results+json"
 
@@ -34,11 +35,6 @@ HEADLESS_ENVIRONMENT = {
 }
 
 
-def project_root() -> Path:
-    """The folder that holds `utils/`, `data/` and `notebooks/`, wherever the notebook runs."""
-    return Path(__file__).resolve().parents[1]
-
-
 def prepare() -> None:
     """Set up this Python process for a notebook; the setup cell calls it before anything heavy is imported.
 
@@ -52,8 +48,8 @@ def prepare() -> None:
     Warns (UserWarning) if torch was imported before and `OMP_WAIT_POLICY` was not set: it is too late by then.
     """
     if in_colab():
-        install_missing(project_root())
-        install_model(project_root())
+        install_missing(ROOT)
+        install_model(ROOT)
     if "torch" in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
         warnings.warn(
             "torch was imported before prepare(), so OMP_WAIT_POLICY has no effect and training may be slow. "

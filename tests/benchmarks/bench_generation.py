@@ -24,8 +24,8 @@ import torch  # noqa: E402
 
 from utils.inference import generate  # noqa: E402
 from utils.models import load_base  # noqa: E402
-from utils.tasks import load_tasks  # noqa: E402
-from utils.tokens import encode, encode_prompts  # noqa: E402
+from utils.prompts import encode, encode_prompts  # noqa: E402
+from utils.series import load_tasks  # noqa: E402
 from utils.training import fine_tune  # noqa: E402
 
 N_TRAINED, N_ROWS, N_RUNS, MAX_NEW_TOKENS = 60, 16, 3, 48  # training and test records of each task

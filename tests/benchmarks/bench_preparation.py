@@ -29,11 +29,13 @@ import datasets  # noqa: E402
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
-from utils import smollm2  # noqa: E402
-from utils.lengths import length_audit  # noqa: E402
+from utils.bundled_model import smollm2  # noqa: E402
+from utils.prompts import (
+    ALPACA,  # noqa: E402
+    encode,  # noqa: E402
+    length_audit,  # noqa: E402
+)
 from utils.records import from_documents, from_instructions, from_labels, from_phrases  # noqa: E402
-from utils.templates import ALPACA  # noqa: E402
-from utils.tokens import encode  # noqa: E402
 
 N_RECORDS, N_RUNS, MAX_LENGTH = 10_000, 5, 512
 

@@ -39,12 +39,14 @@ from transformers import (  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from tests.models_fixture import small_tokenizer  # noqa: E402
-from utils.memory import GIB, MODELS, estimate  # noqa: E402
-from utils.models import find_device, load_base  # noqa: E402
-from utils.notebook import project_root  # noqa: E402
-from utils.run_notebooks import find_notebooks, run_notebook  # noqa: E402
-from utils.tasks import load_tasks  # noqa: E402
-from utils.tokens import encode  # noqa: E402
+from utils.files import ROOT  # noqa: E402
+from utils.models import GIB, MODELS, estimate, find_device, load_base  # noqa: E402  # noqa: E402
+from utils.prompts import encode  # noqa: E402
+from utils.series import (  # noqa: E402
+    find_notebooks,
+    load_tasks,  # noqa: E402
+    run_notebook,
+)
 from utils.training import fine_tune  # noqa: E402
 
 RANK, BATCH = 64, 8  # the guide's: adapters of rank 64, 4 rows at a time, twice per step
@@ -151,7 +153,7 @@ def notebooks() -> dict[str, dict]:
     found = {}
     for path in find_notebooks(["01", "02", "03", "04"]):
         started = time.perf_counter()
-        results = run_notebook(path, project_root() / "outputs" / "gpu" / path.name, cwd=path.parent)
+        results = run_notebook(path, ROOT / "outputs" / "gpu" / path.name, cwd=path.parent)
         found[path.stem] = {"seconds": round(time.perf_counter() - started), **results}
         print(path.stem, found[path.stem], flush=True)
     return found
@@ -191,7 +193,7 @@ def main() -> None:
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft", "bitsandbytes")},
     }
-    folder = project_root() / "outputs" if options.tiny else Path(__file__).parent
+    folder = ROOT / "outputs" if options.tiny else Path(__file__).parent
     folder.mkdir(exist_ok=True)
     for part in ["training"] if options.tiny else options.parts:
         found = notebooks() if part == "notebooks" else training(options.tiny)

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.browser.lab import HEIGHT, WIDTH, contrasts, is_shown, jupyterlab, menu, open_notebook, outputs, run_all
-from utils.notebook import project_root
-from utils.run_notebooks import find_notebooks
+from utils.files import ROOT
+from utils.series import find_notebooks
 
-SHOTS = project_root() / "outputs" / "screenshots"
+SHOTS = ROOT / "outputs" / "screenshots"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 PARTS = {  # what is looked for in the outputs
     "loss mask": "ins[title^='id ']",

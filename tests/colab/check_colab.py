@@ -16,11 +16,11 @@ import pytest
 from papermill import execute_notebook
 
 from tests.project_copy import WITHOUT_AN_ADAPTER, copy_project
-from utils.notebook import project_root, read_results
-from utils.run_notebooks import find_notebooks
-from utils.setup_cell import with_address
+from utils.files import ROOT
+from utils.notebook import read_results
+from utils.series import find_notebooks, with_address
 
-ROOT = project_root()
+ROOT = ROOT
 # Older than ours on purpose, as in Colab: these stay as they are, and the notebooks have to get on with them.
 SHIPPED = ["torch", "numpy==2.0.2", "pandas==2.2.2", "ipykernel", "matplotlib==3.10.0"]
 REF = "v-test"

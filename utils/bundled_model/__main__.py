@@ -1,0 +1,7 @@
+"""The command `python -m utils.bundled_model`: prepare the model unless it is there."""
+
+import sys
+
+from utils.bundled_model import smollm2
+
+sys.exit(smollm2.main())

@@ -1,0 +1,26 @@
+"""Base models: loaded in 4 bits that are right, measured in bytes, and told apart."""
+
+from utils.models.base import BUNDLED, Device, ModelError, find_device, load_base, load_config, quiet_peft
+from utils.models.expansion import expanded_for_training, keep_freed_memory
+from utils.models.identity import base_identity, local_folder
+from utils.models.memory import GIB, MODELS, estimate
+from utils.models.nf4 import nf4_config, protect_nf4
+
+__all__ = [
+    "BUNDLED",
+    "Device",
+    "GIB",
+    "MODELS",
+    "ModelError",
+    "base_identity",
+    "estimate",
+    "expanded_for_training",
+    "find_device",
+    "keep_freed_memory",
+    "load_base",
+    "load_config",
+    "local_folder",
+    "nf4_config",
+    "protect_nf4",
+    "quiet_peft",
+]

@@ -1,0 +1,172 @@
+"""How much memory fine-tuning needs, from a model's config alone: nothing is downloaded, no weights are made.
+
+Weights and adapters are counted on PyTorch's meta device. Activations are not guessed from a formula either: one and
+two layers of the model run on fake tensors, which have shapes but no contents, and what autograd keeps for the
+backward pass is added up; the rest of the layers cost the same. What this module does not do: count the CUDA context
+(half a GiB or so), fragmentation, or a second GPU.
+"""
+
+import copy
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import torch
+from peft import LoraConfig, get_peft_model
+from peft.helpers import disable_input_dtype_casting
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
+
+from utils.models.base import quiet_peft
+
+GIB = 2**30
+# A byte holds two 4-bit weights; each 64 of them share a scale of one byte, each 256 scales one of four bytes.
+NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
+# SFTTrainer scores so many positions and vocabulary entries at a time instead of building all logits at once.
+_TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
+
+# Shapes as published in the models' config.json files; enough for an estimate, and nothing to download.
+MODELS: dict[str, PretrainedConfig] = {
+    "SmolLM2 135M": LlamaConfig(
+        vocab_size=49152, hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
+        num_key_value_heads=3, tie_word_embeddings=True,
+    ),
+    "Qwen2.5 0.5B": Qwen2Config(
+        vocab_size=151936, hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+        num_key_value_heads=2, tie_word_embeddings=True,
+    ),
+    "SmolLM2 1.7B": LlamaConfig(
+        vocab_size=49152, hidden_size=2048, intermediate_size=8192, num_hidden_layers=24, num_attention_heads=32,
+        tie_word_embeddings=True,
+    ),
+    "Qwen3 4B": Qwen3Config(
+        vocab_size=151936, hidden_size=2560, intermediate_size=9728, num_hidden_layers=36, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=True,
+    ),
+    "Llama 2 7B": LlamaConfig(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes at the peak of a training step, by what they are for.
+
+    Attributes:
+        weights: of the model as loaded.
+        adapters: LoRA weights, fp32; 0 in full fine-tuning.
+        gradients: of the trainable weights, fp32.
+        optimizer: AdamW's two moments, fp32.
+        activations: what the forward pass keeps for the backward pass.
+        logits: scores over the vocabulary, one tile at a time.
+        workspace: the largest quantised weight, expanded while it is used.
+    """
+
+    weights: float
+    adapters: float
+    gradients: float
+    optimizer: float
+    activations: float
+    logits: float
+    workspace: float
+
+    @property
+    def total(self) -> float:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+def estimate(
+    config: PretrainedConfig,
+    *,
+    method: Literal["qlora", "lora", "full"] = "qlora",
+    batch_size: int = 1,
+    length: int = 1024,
+    rank: int = 16,
+    activation_checkpointing: bool = True,
+) -> MemoryEstimate:
+    """Estimate the memory of one training step with `utils.training`'s settings in bf16 autocast.
+
+    Args:
+        config: of any causal language model in transformers, such as `LlamaConfig()` (Llama 2 7B).
+        method: "qlora" (NF4 base), "lora" (bf16 base), or "full" (fp32 weights, all of them trained).
+        batch_size: rows per forward pass (`micro_batch_size`), each padded to `length` tokens.
+        rank: of the adapters; unused in full fine-tuning.
+
+    Raises:
+        ValueError: an unknown method.
+
+    >>> from transformers import LlamaConfig
+    >>> round(estimate(LlamaConfig(), method="full").weights / GIB, 1)  # 6.7 B weights of 4 bytes
+    25.1
+    """
+    if method not in ("qlora", "lora", "full"):
+        raise ValueError(f"method is {method!r}: use 'qlora', 'lora' or 'full'")
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    head = model.get_output_embeddings()
+    linear = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
+    everything = sum(parameter.numel() for parameter in model.parameters())
+    in_linear = sum(weight.numel() for weight in linear)
+    adapter = 0 if method == "full" else rank * sum(sum(weight.shape) for weight in linear)
+    weights = {
+        "qlora": in_linear * NF4_BYTES + (everything - in_linear) * 2,
+        "lora": everything * 2,
+        "full": everything * 4,
+    }[method]
+    trained = everything if method == "full" else adapter
+    layers, tokens = config.get_text_config().num_hidden_layers, batch_size * length
+    one, two = (_saved_bytes(config, method, batch_size, length, rank, layers=n) for n in (1, 2))
+    per_layer, rest = two - one, 2 * one - two
+    if activation_checkpointing:  # each layer keeps its input; one at a time is computed again
+        stream = 4 if method == "full" else 2
+        activations = rest + layers * tokens * config.get_text_config().hidden_size * stream + per_layer
+    else:
+        activations = rest + layers * per_layer
+    vocabulary = config.get_text_config().vocab_size
+    return MemoryEstimate(
+        weights=weights,
+        adapters=adapter * 4,
+        gradients=trained * 4,
+        optimizer=trained * 8,
+        activations=activations,
+        logits=2 * 2 * min(tokens, _TILE_TOKENS) * min(vocabulary, _TILE_VOCABULARY),
+        workspace=max(weight.numel() for weight in linear) * 2 if method == "qlora" else 0,
+    )
+
+
+def _saved_bytes(config: PretrainedConfig, method: str, batch_size: int, length: int, rank: int, *, layers: int) -> int:
+    """Bytes that autograd keeps after a forward pass of the first `layers` layers, weights not counted."""
+    small = copy.deepcopy(config)
+    text = small.get_text_config()
+    text.num_hidden_layers = layers
+    if getattr(text, "layer_types", None):
+        text.layer_types = text.layer_types[:layers]
+    dtype = torch.float32 if method == "full" else torch.bfloat16
+    with torch.device("meta"), quiet_peft():
+        model = AutoModelForCausalLM.from_config(small, dtype=dtype, trust_remote_code=False)
+        if method != "full":
+            model = get_peft_model(model, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM"))
+    kept: dict[int, torch.UntypedStorage] = {}  # by identity, and alive, since an id is used again once it is free
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[id(tensor.untyped_storage())] = tensor.untyped_storage()
+        return tensor
+
+    with FakeTensorMode():
+        # autocast does not know the meta device, but it knows the CPU that fake tensors claim to be on
+        for module in model.modules():
+            for tensors in (module._parameters, module._buffers):
+                for name, tensor in tensors.items():
+                    if tensor is not None:
+                        fake = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+                        trained = tensor.requires_grad
+                        tensors[name] = torch.nn.Parameter(fake, trained) if tensors is module._parameters else fake
+        own = {id(tensor.untyped_storage()) for tensor in (*model.parameters(), *model.buffers())}
+        backbone = model.get_base_model().base_model if method != "full" else model.base_model
+        ids = torch.zeros(batch_size, length, dtype=torch.long, device="cpu")
+        with ExitStack() as stack:
+            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t))
+            stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+            if method == "qlora":  # on a GPU, PEFT's 4-bit layers leave their input to autocast: no copy in 32 bits
+                stack.enter_context(disable_input_dtype_casting(model))
+            backbone.train()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+    return sum(storage.nbytes() for key, storage in kept.items() if key not in own)

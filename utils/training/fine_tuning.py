@@ -1,0 +1,215 @@
+"""Fine-tune with QLoRA: adapters on every linear layer of a frozen base (https://arxiv.org/abs/2305.14314).
+
+`SFTTrainer` does the work. This module gives it settings that fit the device, adapters in fp32, checkpoints from
+which a run continues to the bit (`trainer`), and errors that name the rows. On a CPU a step is made short:
+what rows have in common is computed once (`shared_starts`), frozen weights are expanded once
+(`utils.models`), and only labelled tokens meet the vocabulary.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import datasets
+import torch
+from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.integrations import is_tensorboard_available
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from trl import SFTConfig, SFTTrainer
+from trl.trainer import utils as trl_utils
+
+from utils.models import Device, expanded_for_training, find_device, keep_freed_memory, quiet_peft
+from utils.training.checks import TrainingError, check_rows, claim_folder, out_of_memory, weights_hash
+from utils.training.result import History, OnLog, Plan, TrainingResult, collect_result, history
+from utils.training.shared_starts import can_share
+from utils.training.trainer import KeepBest, SafeTrainer
+
+Row = Mapping[str, Any]  # input_ids and labels, or text
+
+
+def fine_tune(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
+    *,
+    output_dir: str | os.PathLike[str],
+    heldout: Sequence[Row] = (),
+    epochs: float = 3,
+    learning_rate: float = 2e-4,
+    batch_size: int = 16,
+    micro_batch_size: int | None = None,
+    rank: int = 16,
+    loss_mean: Literal["token", "row"] = "token",
+    seed: int = 42,
+    resume: bool = False,
+    checkpoint_every: int | None = None,
+    activation_checkpointing: bool | None = None,
+    share_starts: bool | None = None,
+    tensorboard: bool = False,
+    on_start: Callable[[Plan], None] | None = None,
+    on_log: Callable[[History], None] | None = None,
+) -> TrainingResult:
+    """Train adapters on encoded rows; the loss is over the labels that are not -100: the completions.
+
+    Args:
+        model: a base from `models.load_base`. It is changed in place: a second run needs a fresh one.
+        rows: `input_ids` and `labels` from `tokens.encode`; the trainer takes them as they are. A `weight` in every row
+            makes it count more or less than 1: where tasks are mixed, a task with short answers needs it.
+        output_dir: for checkpoints; those of an earlier run are removed unless `resume`.
+        heldout: rows to measure the loss on before training, about ten times during it, and at the end. The weights
+            with the lowest loss on them are the result, not the last ones.
+        batch_size: rows per optimiser step.
+        micro_batch_size: rows per forward pass, a divisor of `batch_size` (default: all of it). Smaller ones need
+            less memory and give the same result, up to rounding.
+        rank: of the adapter matrices; they are scaled by alpha / rank = 2.
+        loss_mean: what the losses of a step are averaged over. "token": every labelled token counts alike, so a row
+            with a long answer counts more. "row": every row counts alike, however short its answer.
+        resume: continue from the newest checkpoint in `output_dir`, or start if there is none. The weights that
+            come out are, bit for bit, those of a run that nothing interrupted.
+        checkpoint_every: steps between checkpoints (default: a tenth of the run).
+        activation_checkpointing: recompute activations in the backward pass: far less memory, about a third more
+            time. Default: on a GPU only.
+        share_starts: compute what the rows of a batch have in common once. Default: on a CPU, with a model that
+            allows it. True asks for it elsewhere.
+        tensorboard: write event files to `output_dir/runs` (needs the package tensorboard).
+        on_start: called before the first step with a `Plan`: rows, tokens, steps, and a guess of the seconds, for
+            which two steps are timed.
+        on_log: called with the whole history after each new entry, for a live plot.
+
+    Raises:
+        ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids;
+            tensorboard without its package; share_starts with a model that does not allow it.
+        TrainingError: a non-finite loss (with the rows), out of GPU memory (with what to lower), `resume` with
+            checkpoints of another base, other rows or settings, or a model that carries an adapter already.
+    """
+    check_rows("rows", rows, model, tokenizer)
+    if heldout:
+        check_rows("heldout", heldout, model, tokenizer)
+    if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
+        raise TrainingError("this model carries an adapter already: load a fresh base, or unload() the tuned model")
+    micro_batch_size = micro_batch_size or batch_size
+    if tensorboard and not is_tensorboard_available():
+        raise ValueError("tensorboard=True needs a package: `pip install tensorboard`, or leave it False")
+    if batch_size % micro_batch_size:
+        raise ValueError(f"batch_size {batch_size} is not a multiple of micro_batch_size {micro_batch_size}")
+    if loss_mean not in ("token", "row"):
+        raise ValueError(f"loss_mean is {loss_mean!r}: use 'token' or 'row'")
+    if share_starts and not can_share(model):
+        raise ValueError(f"share_starts: {model.config.model_type} cannot take rows as one sequence; leave it out")
+    device = find_device()
+    if activation_checkpointing is None:
+        activation_checkpointing = device.kind == "cuda"
+    if share_starts is None:
+        share_starts = device.kind == "cpu" and can_share(model)
+    config = _config(device, micro_batch_size, batch_size // micro_batch_size, activation_checkpointing)
+    config.output_dir, config.num_train_epochs, config.learning_rate = str(output_dir), epochs, learning_rate
+    config.seed, config.save_steps = seed, checkpoint_every or config.save_steps
+    config.eval_strategy = "steps" if heldout else "no"
+    config.report_to = ["tensorboard"] if tensorboard else []
+    run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
+    run |= {"base": weights_hash(model), "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
+    run |= {"batch_size": batch_size, "micro_batch_size": micro_batch_size, "loss_mean": loss_mean}
+    checkpoint = claim_folder(output_dir, run, resume=resume)
+    config.eval_on_start = bool(heldout) and checkpoint is None
+    with quiet_peft():
+        trainer = _Trainer(
+            model=model,
+            args=config,
+            train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]),
+            eval_dataset=datasets.Dataset.from_list([dict(row) for row in heldout]) if heldout else None,
+            processing_class=tokenizer,
+            peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+            callbacks=[*([KeepBest()] if heldout else []), *([OnLog(on_log)] if on_log else [])],
+        )
+    trainer.arrange_batches(loss_mean=loss_mean, share_starts=share_starts)
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:  # SFTTrainer made them bf16, where the steps of a small learning rate vanish
+            parameter.data = parameter.data.float()
+    return _run(trainer, device, checkpoint, on_start)
+
+
+def _config(device: Device, micro_batch_size: int, accumulation: int, activation_checkpointing: bool) -> SFTConfig:
+    """What does not differ from run to run on this device."""
+    return SFTConfig(
+        warmup_steps=0.03,  # a fraction of the run
+        per_device_train_batch_size=micro_batch_size,
+        per_device_eval_batch_size=2 * micro_batch_size,
+        gradient_accumulation_steps=accumulation,
+        use_cpu=device.kind == "cpu",
+        bf16=device.autocast is torch.bfloat16,
+        fp16=device.autocast is torch.float16,
+        activation_checkpointing=activation_checkpointing,
+        max_length=None,  # the rows were measured before; the trainer would cut them in silence
+        eval_steps=0.1,
+        save_steps=0.1,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would report a NaN as the loss of the step before
+        dataloader_pin_memory=device.kind == "cuda",
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def fine_tune_on_text(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **settings: Any
+) -> TrainingResult:
+    """Train on a plain list of whole prompts, answers included, as in the article: the loss is over every token.
+
+    Args:
+        texts: prompt + completion each; the trainer appends EOS.
+        settings: those of `fine_tune`. Its `heldout` stays a list of encoded rows, so that the held-out loss is over
+            completions and compares with that of `fine_tune`.
+    """
+    return fine_tune(model, tokenizer, [{"text": text} for text in texts], **settings)
+
+
+def _run(
+    trainer: "_Trainer", device: Device, checkpoint: str | None, on_start: Callable[[Plan], None] | None
+) -> TrainingResult:
+    first_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+    if device.kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        keep_freed_memory()
+    started = time.perf_counter()
+    try:
+        with (
+            _score_labelled_positions_only(),
+            expanded_for_training(trainer.model, device.autocast or device.dtype),
+        ):
+            if on_start:
+                on_start(trainer.plan(first_step))
+            trainer.train(resume_from_checkpoint=checkpoint)
+            if trainer.eval_dataset is not None and "heldout_loss" not in history(trainer.state.log_history)[-1]:
+                trainer.evaluate()
+        best = KeepBest.restore(trainer) if trainer.eval_dataset is not None else trainer.state.global_step
+    except torch.OutOfMemoryError:
+        longest = max(map(len, trainer.train_dataset["input_ids"]))
+        raise TrainingError(out_of_memory(trainer.args, longest)) from None
+    return collect_result(trainer, first_step=first_step, best_step=best, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def _score_labelled_positions_only() -> Iterator[None]:
+    """Without Triton, TRL multiplies every position with the whole vocabulary, though most labels are -100.
+
+    Its reason is devices that compile for each shape; a CPU does not. The head was half of a training step there.
+    """
+    before, trl_utils._use_triton = trl_utils._use_triton, lambda device: True
+    try:
+        yield
+    finally:
+        trl_utils._use_triton = before
+
+
+class _Trainer(SafeTrainer, SFTTrainer):
+    """SFTTrainer with the safeguards in front."""
