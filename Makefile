@@ -10,7 +10,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks colab model test-browser test-colab
+.PHONY: help run test lab bench notebooks colab model serve test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test: model ## check style, then run every test and every notebook
 
 lab: model ## open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks
+
+serve: model ## talk to the adapter of notebook 03: an OpenAI-compatible server on this machine, with a page
+	@$(PY) -m utils.serve
 
 bench: model ## run the side-by-side measurements in tests/benchmarks/
 	@for file in tests/benchmarks/bench_*.py; do \

@@ -67,7 +67,7 @@ def check_laws(records, template, tokenizer):
     forbidden = forbidden_ids(tokenizer)
     (start,) = whole_text_ids(["a"], tokenizer)
     start = start[: len(start) - len(tokenizer("a", add_special_tokens=False)["input_ids"])]
-    assert sorted([*encoded.kept, *(note.row for note in encoded.notes)]) == list(range(len(records)))
+    assert sorted([*encoded.kept, *(note.row - 1 for note in encoded.notes)]) == list(range(len(records)))
     for row, at in zip(encoded.rows, encoded.kept, strict=True):
         ids, labels, n = row["input_ids"], row["labels"], len(prompts[at])
         assert ids[:n] == prompts[at] and labels[:n] == [-100] * n
@@ -77,7 +77,7 @@ def check_laws(records, template, tokenizer):
         if not forbidden & set(whole[at][len(start) :]):  # the tokenizer's own call does not always keep text as text
             assert ids[:-1] == whole[at]
     for note in encoded.notes:
-        clean = not forbidden & set(whole[note.row][len(start) :])
-        assert note.kind == "seam"
-        assert not clean or whole[note.row][: len(prompts[note.row])] != prompts[note.row]
+        clean = not forbidden & set(whole[note.row - 1][len(start) :])
+        assert note.stage == "seam"
+        assert not clean or whole[note.row - 1][: len(prompts[note.row - 1])] != prompts[note.row - 1]
     return encoded

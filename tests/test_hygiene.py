@@ -25,7 +25,8 @@ SERIES = [
 # Lowest first: an import in utils/ only ever names an entry that stands before its own.
 ORDER = [
     "errors", "text", "files", "bundled_model", "colab", "notebook", "records", "quality", "prompts", "models",
-    "training", "adapters", "inference", "evaluation", "show", "your_data", "series", "job",
+    "training", "adapters", "inference", "serving", "evaluation", "show", "your_data", "series",
+    "job", "lint", "ask", "serve",
 ]  # fmt: skip
 
 NOT_OURS = {
@@ -154,7 +155,8 @@ MODULES = {
     if path.parent != ROOT / "utils" or path.stem != "__init__"
 }
 DOORS = {name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__")}
-COMMANDS = {"utils.series.run_notebooks", "utils.bundled_model.smollm2", "utils.job"}
+COMMANDS = {"utils.series.run_notebooks", "utils.bundled_model.smollm2"}
+COMMANDS |= {f"utils.{name}" for name in ("job", "lint", "ask", "serve")}
 
 
 def imports(tree) -> set[str]:

@@ -17,11 +17,13 @@ import nbformat
 import pytest
 from models_fixture import save_model
 
+from utils import ask
 from utils.adapters import load_adapter
 from utils.files import ROOT
 from utils.job import NOTEBOOK, main
 from utils.notebook import read_results
-from utils.your_data import artefacts
+from utils.series import run_notebook
+from utils.your_data import CHOSEN, ParameterError, artefacts, load_asker
 
 LONG_ENOUGH = 3600  # seconds; a busy machine is no fault
 
@@ -46,7 +48,11 @@ def lines(path: Path) -> list[dict]:
 
 
 def small(model: Path) -> dict:
-    return {"model_name": model, "limit": 24, "epochs": 1, "batch_size": 16, "rank": 2, "max_length": 900}
+    small = {"limit": 24, "epochs": 1, "batch_size": 16, "rank": 2, "max_length": 900, "test_path": ""}
+    return small | {"model_name": model}
+
+
+LEFT = {*artefacts.NAMES, artefacts.FAULTS, artefacts.NOTEBOOK, "written.json"}
 
 
 # --- what a job leaves behind ---
@@ -71,7 +77,7 @@ def test_every_task_ends_with_adapter_report_and_numbers(task, model, tmp_path, 
     assert re.search(r"^18 rows, [\d,]+ tokens, 2 steps: about \d+ \w+ on this machine$", printed, re.MULTILINE)
     assert re.search(r"^epoch 1.00 of 1: loss [\d.]+; \d+:\d\d gone, about 0:00 to go$", printed, re.MULTILINE)
     assert printed.endswith(f"Report: {tmp_path / 'report.html'}\n")
-    assert {path.name for path in tmp_path.iterdir()} == {*artefacts.NAMES, "notebook.ipynb"}
+    assert {path.name for path in tmp_path.iterdir()} == LEFT
 
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     predictions = lines(tmp_path / "predictions.jsonl")
@@ -88,12 +94,14 @@ def test_every_task_ends_with_adapter_report_and_numbers(task, model, tmp_path, 
     recorded = read_results(tmp_path / "notebook.ipynb")
     assert recorded["test_rows"] == len(predictions)
     assert {name.split("_")[0] for name in recorded} >= {"base", "constant", "simple", "tuned"}
+    assert load_asker(tmp_path)("a text")["answer"] is not None
 
 
 def check_scores_and_verdict(folder: Path, baselines: set[str]) -> None:
     """Every opponent is there; the report opens with the strongest, in a box of the colour that its interval allows."""
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["scores"].keys() == {*BASE_FORMS, "fine-tuned", *baselines}
+    chosen = {CHOSEN} if "choosing" in metrics else set()
+    assert metrics["scores"].keys() == {*BASE_FORMS, "fine-tuned", *baselines, *chosen}
     for interval in (cell for scores in metrics["scores"].values() for cell in scores.values()):
         assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1
     differences, rival = metrics["fine_tuned_minus"], metrics["strongest_opponent"]
@@ -115,7 +123,8 @@ def intents(model, tmp_path_factory) -> dict:
     rows = [f"where is my {thing} {n},card_{thing}" for thing in range(40) for n in range(3)]
     path = tmp_path_factory.mktemp("data") / "intents.csv"
     path.write_text("text,category\n" + "\n".join(rows), encoding="utf-8")
-    return small(model) | {"data_path": path, "limit": 0, "epochs": 2, "batch_size": 4, "test_fraction": 0.45}
+    settings = {"limit": 0, "epochs": 2, "batch_size": 4, "test_fraction": 0.45, "price_per_hour": 2}
+    return small(model) | settings | {"data_path": path}
 
 
 def words_of(parameters: dict, folder: Path) -> list[str]:
@@ -165,14 +174,58 @@ def test_the_base_is_asked_about_the_first_test_rows(whole):
     assert metrics["scores"]["fine-tuned"]["label_accuracy"]["value"] == pytest.approx(share)
 
 
+def test_time_price_and_rare_labels_are_said_before_it_starts(whole):
+    _, printed = whole
+    before = printed[: printed.index("epoch 0.00")]
+    assert "steps: about" in before and "at 2 an hour: about" in before and "memory (estimate):" in before
+    assert "40 labels with fewer than 10 rows each" in before
+
+
+def test_every_answer_has_a_probability_and_no_label_is_made_up(whole):
+    folder, _ = whole
+    predictions, metrics = lines(folder / "predictions.jsonl"), json.loads((folder / "metrics.json").read_text())
+    labels = predictions[0]["probabilities"].keys()
+    for row in predictions:
+        assert row["chosen"] in labels and row["probabilities"][row["chosen"]] == row["probability"]
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    share = sum(row["chosen"] == row["expected"] for row in predictions) / len(predictions)
+    assert metrics["scores"][CHOSEN]["label_accuracy"]["value"] == pytest.approx(share)
+    assert metrics["choosing"]["temperature"] > 0 and CHOSEN not in metrics["fine_tuned_minus"]
+    assert "Labels with a probability" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_report_says_how_to_ask_and_that_runs(whole, monkeypatch, capsys):
     folder, _ = whole
-    report = unescape((folder / "report.html").read_text(encoding="utf-8"))
-    [snippet] = re.findall(r"<pre>(from utils.*?)</pre>", report, re.DOTALL)
-    assert "Name the category of the text below." in snippet
-    monkeypatch.chdir(folder)
-    exec(snippet, {})
-    assert capsys.readouterr().out.endswith("\n")
+    for text in (unescape((folder / "report.html").read_text(encoding="utf-8")), (folder / "README.md").read_text()):
+        [snippet] = re.findall(r"(from utils.your_data import load_asker.*?\))\n?(?:</pre>|```)", text, re.DOTALL)
+        exec(snippet.replace("'OUT'", repr(str(folder))), {})
+        assert capsys.readouterr().out.startswith("card_")
+
+
+def test_the_folder_is_asked_by_a_command_about_a_text_or_the_rows_of_a_file(whole, tmp_path, capsys):
+    folder, _ = whole
+    assert ask.main([str(folder), "where is my card?"]) == 0
+    assert re.fullmatch(r"card_\d+  \(probability \d\.\d\d\)\n", capsys.readouterr().out)
+    (tmp_path / "in.csv").write_text("id,text\n1,where is my parcel\n2,\n3,where is it\n", encoding="utf-8")
+    assert ask.main([str(folder), str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.jsonl")]) == 1
+    assert capsys.readouterr().err.endswith("rows without an answer: 1 (their lines say why)\n")
+    first, second, third = lines(tmp_path / "out.jsonl")
+    assert [row["row"] for row in (first, second, third)] == [1, 2, 3]
+    assert first["answer"].startswith("card_") and "no text" in second["error"] and 0 < third["probability"] <= 1
+    assert ask.main([str(folder / "adapter"), str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.jsonl")]) == 1
+    assert "out.jsonl exists: name a new file" in capsys.readouterr().err
+
+
+def test_asking_a_folder_without_an_adapter_is_one_sentence(tmp_path, capsys):
+    assert ask.main([str(tmp_path), "a text"]) == 1
+    assert "holds no adapter of a job" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_it_costs_and_leaves_no_checkpoint(intents, tmp_path, capsys):
+    status, printed, errors = job(tmp_path, capsys, **intents | {"dry_run": True})
+    assert (status, errors) == (0, "")
+    assert "rows to train on" in printed and "an hour: about" in printed and "epoch" not in printed
+    assert {path.name for path in tmp_path.iterdir()} == {"faulty_rows.jsonl", "written.json"}
 
 
 def test_a_job_that_is_killed_goes_on_and_ends_with_the_same_bytes(whole, intents, tmp_path, capsys):
@@ -216,6 +269,9 @@ def files(tmp_path) -> Path:
     ]
     (tmp_path / "reviews.csv").write_text("review,verdict\n" + "\n".join(rows), encoding="utf-8")
     (tmp_path / "spelt.csv").write_text("text,label\n" + "\n".join(rows) + "\none more,Good", encoding="utf-8")
+    blind = {"text": "{instruction}\n### Response:\n"}
+    (tmp_path / "blind.json").write_text(json.dumps(blind))
+    (tmp_path / "named.json").write_text(json.dumps(blind | {"name": "x/y"}))
     (tmp_path / "small.csv").write_text("text,label\n" + "\n".join(rows[:4]), encoding="utf-8")
     return tmp_path
 
@@ -227,6 +283,8 @@ FAULTS = {  # one of each stage; what else there is, tests/test_own_data.py asks
     "a file": ({"data_path": "revews.csv"}, "revews.csv does not exist"),
     "a column": ({"data_path": "reviews.csv"}, "no column 'text' or 'sentence'; it has 'review', 'verdict'"),
     "a spelling": ({"data_path": "spelt.csv"}, "label_variant × 1, such as 'Good' and 'good'"),
+    "a template that hides the text": (COLUMNS | {"template": "blind.json"}, "'blind' does not show the input of"),
+    "a name that cannot be saved": (COLUMNS | {"template": "named.json"}, "its name is 'x/y'"),
     "a few rows": ({"data_path": "small.csv"}, "4 usable records are too few"),
 }
 
@@ -239,7 +297,7 @@ def test_a_fault_stops_the_job_with_one_sentence_and_leaves_nothing_whole(fault,
     status, _, errors = job(files / "out", capsys, **parameters)
     assert status == 1
     assert sentence in errors.split("\n")[0] and "Traceback" not in errors
-    assert not {path.name for path in (files / "out").iterdir()} & {*artefacts.NAMES, "notebook.ipynb"}
+    assert not {path.name for path in (files / "out").iterdir()} & {*artefacts.NAMES, artefacts.NOTEBOOK}
 
 
 @pytest.mark.parametrize(
@@ -252,6 +310,13 @@ def test_a_fault_stops_the_job_with_one_sentence_and_leaves_nothing_whole(fault,
         ("batch_size", "0", "batch_size is 0: it has to be 1 or more"),
         ("test_fraction", "1.5", "test_fraction is 1.5: it has to lie between 0.01 and 0.9"),
         ("micro_batch_size", "3", "micro_batch_size is 3: it has to divide batch_size, which is 8"),
+        ("epochs", "inf", "epochs is inf: give a finite number"),
+        ("on_errors", "go on", "on_errors is 'go on': use one of stop, drop, keep"),
+        (
+            "data_path",
+            "\udcff.csv",
+            "data_path is '\\udcff.csv', whose bytes are not UTF-8: rename the file, or copy it",
+        ),
     ],
 )
 def test_a_bad_parameter_stops_before_a_kernel_starts(name, value, sentence, tmp_path, capsys):
@@ -266,10 +331,47 @@ def test_plain_papermill_stops_at_a_misspelt_parameter_too(tmp_path):
     assert done.returncode and "there is no parameter 'epoch': did you mean epochs?" in done.stderr
 
 
+@pytest.mark.parametrize(("name", "value"), [("output_dir", 20240601), ("encoding", 1252), ("template", 5)])
+def test_numbers_that_papermill_made_of_text_are_one_sentence(name, value, tmp_path):
+    with pytest.raises(ParameterError, match=f"{name} is {value}, which is not text: papermill turns text"):
+        run_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters={name: value}, cwd=tmp_path)
+
+
+def test_a_folder_that_is_not_the_jobs_is_refused_before_a_kernel_starts(tmp_path, capsys):
+    (tmp_path / "checkpoints" / "other").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "other" / "w.pt").write_text("x")
+    (tmp_path / "report.html").write_text("mine")
+    status, printed, errors = job(tmp_path, capsys, data_path="nowhere.csv")
+    assert (status, printed) == (1, "") and "report.html was not written by the job: move it" in errors
+    (tmp_path / "report.html").unlink()
+    assert job(tmp_path, capsys, data_path="nowhere.csv")[0] == 1
+    assert {path.name for path in tmp_path.rglob("*")} == {"checkpoints", "other", "w.pt"}
+
+
+@pytest.mark.parametrize("place", ["", ".", "data"])
+def test_the_project_is_not_an_output_folder(place, capsys):
+    before = {path.name for path in ROOT.iterdir()} | {path.name for path in (ROOT / "data").iterdir()}
+    assert main(["-p", "output_dir", place, "-p", "data_path", "nowhere.csv"]) == 1
+    assert capsys.readouterr().err.startswith("output_dir is")
+    assert {path.name for path in ROOT.iterdir()} | {path.name for path in (ROOT / "data").iterdir()} == before
+
+
 def test_the_results_of_an_earlier_run_stay_until_a_new_run_is_whole(tmp_path, capsys):
-    (tmp_path / "report.html").write_text("the old one")
+    folder = artefacts.start(str(tmp_path))
+    for name in artefacts.NAMES:
+        artefacts.staged(folder, name).write_text("the old one")
+    artefacts.publish(folder)
     status, _, _ = job(tmp_path, capsys, data_path="nowhere.csv")
     assert status == 1 and (tmp_path / "report.html").read_text() == "the old one"
+
+
+def test_braces_in_the_folder_and_another_place_to_run_from(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    status, _, errors = job(files / "{braces} {0}", capsys, data_path="small.csv")
+    assert status == 1 and "4 usable records are too few" in errors
+    assert {path.name for path in (files / "{braces} {0}").iterdir()} >= {"faulty_rows.jsonl", "written.json"}
+    assert {path.name for path in files.iterdir() if path.is_dir()} == {"{braces} {0}"}, "something lies elsewhere"
 
 
 def test_help_explains_every_parameter(capsys):
@@ -290,7 +392,7 @@ def test_sms_spam_ends_with_a_report_that_calls_no_model_the_winner_that_is_not(
     status, printed, errors = job(tmp_path, capsys, **columns, **settings)
     assert (status, errors) == (0, "")
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["data"]["rows_in"] == 5574 and metrics["data"]["train"] > 250
+    assert metrics["data"]["rows_in"] == 5574 and metrics["data"]["train"] > 250 and metrics["data"]["test"] <= 60
     assert 20 <= metrics["data"]["validation"] <= 32 and "loss on validation rows" in printed
     scores = {method: row["label_accuracy"]["value"] for method, row in metrics["scores"].items()}
     assert scores["TF-IDF + logistic regression"] > 0.9 > scores["fine-tuned"], "random weights have learned to read"

@@ -23,7 +23,7 @@ from utils.bundled_model import smollm2
 # because an older one does not get on with this huggingface-hub.
 EXACT = {"transformers", "trl", "peft", "bitsandbytes", "accelerate", "huggingface-hub", "tokenizers", "datasets"}
 # The runtime's own: its GPU build, its kernel, its page. And what only tests need.
-NEVER = {"torch", "ipykernel", "ipython", "jupyterlab", "pytest", "hypothesis", "ruff"}
+NEVER = {"torch", "ipykernel", "ipython", "jupyterlab", "pytest", "hypothesis", "openai", "ruff"}
 
 
 class ColabError(RuntimeError):

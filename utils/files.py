@@ -12,10 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from utils.errors import DataError
+from utils.errors import DataError, Pass
 
 ROOT = Path(__file__).resolve().parents[1]  # the folder that holds utils/, data/ and notebooks/
 ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
+NOT_TEXT = {  # how files begin that are sometimes given a wrong name
+    b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF89a": "a GIF image", b"%PDF-": "a PDF document",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word document", b"PAR1\x15": "a Parquet file",
+    b"SQLite format 3\0": "an SQLite database", b"\x7fELF": "a program",
+}  # fmt: skip
+_CONTROLS = bytes({*range(32)} - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
 def find_path(path: str | os.PathLike[str]) -> Path | None:
@@ -51,28 +57,45 @@ def read_text(path: Path, *, encoding: str = "utf-8") -> str:
         DataError: not in this encoding, an encoding that does not exist, or as `read_bytes`.
     """
     data = read_bytes(path)
+    if what := next((what for start, what in NOT_TEXT.items() if data.startswith(start)), _binary(data, encoding)):
+        raise DataError(f"{path.name} is {what}, not text", "pass another file")
+
+    def other(name: str) -> Pass:
+        return Pass("encoding", repr(name), call=f"read_table({path.name!r}, …)")
+
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise DataError(f"{encoding!r} is no known encoding: pass one such as 'utf-8', 'cp1252' or 'utf-16'") from None
+        raise DataError(f"there is no encoding {encoding!r}", "use one such as 'utf-8', 'cp1252' or 'utf-16'") from None
     except UnicodeDecodeError as error:
         guess = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
         raise DataError(
-            f"{path.name} is not {encoding} (byte 0x{data[error.start]:02x} at position {error.start:,}): "
-            f"{_pass(path, 'latin-1' if guess == encoding.lower() else guess)}"
+            f"{path.name} is not {encoding} (byte 0x{data[error.start]:02x} at position {error.start:,})",
+            other("latin-1" if guess == encoding.lower() else guess),
         ) from None
     except UnicodeError as error:
-        raise DataError(f"{path.name} is not {encoding} ({error}): {_pass(path, 'utf-8')}") from None
+        raise DataError(f"{path.name} is not {encoding} ({error})", other("utf-8")) from None
     if text.count("\0") > len(text) / 4:  # UTF-16 without a BOM is valid UTF-8
         raise DataError(
-            f"{path.name} is not {encoding}, for it is full of NUL characters: "
-            f"{_pass(path, 'utf-16-be' if data[0] == 0 else 'utf-16-le')}"
+            f"{path.name} is not {encoding}, for it is full of NUL characters",
+            other("utf-16-be" if data[0] == 0 else "utf-16-le"),
         )
     return text
 
 
-def _pass(path: Path, encoding: str) -> str:
-    return f"pass its encoding, as in read_table({path.name!r}, encoding={encoding!r})"
+def _binary(data: bytes, encoding: str) -> str:
+    """What data is that no text of this encoding begins with: bytes that stand for control characters, a tenth or more.
+
+    UTF-16 and UTF-32, with NUL in two or three of four places, are not meant.
+    """
+    start = data[:4096]
+    is_wide = encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")) or start[:2] in (
+        b"\xff\xfe", b"\xfe\xff",
+    )  # fmt: skip
+    if is_wide or start[0::2].count(0) > len(start) * 0.4 or start[1::2].count(0) > len(start) * 0.4:
+        return ""
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    return "a file of another kind" if controls > len(start) / 10 else ""
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -3,20 +3,20 @@
 import json
 import re
 import shutil
+import warnings
 
 import pytest
 import torch
 from models_fixture import RECORDS, Trained, save_model, small_config, trained  # noqa: F401
 from peft import AutoPeftModelForCausalLM
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
 from utils.adapters import AdapterError, load_adapter, load_merged, save_adapter
-from utils.adapters.checks import check_base
+from utils.adapters.checks import WEIGHTS, check_base
 from utils.bundled_model import smollm2
 from utils.inference import generate
-from utils.models import base as base_module
-from utils.models import base_identity, identity, load_base, nf4_config, protect_nf4
+from utils.models import base_identity, identity, load_base, location, nf4_config, protect_nf4
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate, encode_prompts
 from utils.records import Record, fingerprint
 
@@ -57,7 +57,7 @@ def test_adapter_and_base_can_be_moved_together(trained: Trained, tmp_path):  # 
 
 
 def test_an_adapter_of_a_base_inside_the_project_can_be_moved_anywhere(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(base_module, "ROOT", trained.base.parent)
+    monkeypatch.setattr(location, "ROOT", trained.base.parent)
     monkeypatch.setattr(identity, "ROOT", trained.base.parent)
     model, tokenizer, _ = load_adapter(trained.adapter)
     settings = {"templates": [ALPACA], "fingerprint": "f", "metrics": {}}
@@ -71,7 +71,7 @@ def test_an_adapter_of_a_base_inside_the_project_can_be_moved_anywhere(trained: 
 def bundle(base, project, monkeypatch):
     """Makes `base` the bundled model of a project in this folder."""
     folder = shutil.copytree(base, project / smollm2.LOCATION)
-    for module in (base_module, identity):
+    for module in (location, identity):
         monkeypatch.setattr(module, "ROOT", project)
     monkeypatch.setattr(smollm2, "FOLDER", folder)
     monkeypatch.setattr(smollm2, "is_ready", lambda: True)
@@ -198,6 +198,86 @@ def test_a_folder_that_was_not_finished_or_is_none_is_refused(trained: Trained, 
         load_adapter(folder)
     with pytest.raises(AdapterError, match="does not exist"):
         load_adapter(tmp_path / "nowhere")
+
+
+def tensors(change):
+    """Damage to the weights: what the file holds becomes what `change` makes of it."""
+
+    def damage(folder):
+        save_file(change(load_file(folder / WEIGHTS)), folder / WEIGHTS)
+
+    return damage
+
+
+def halved(weights):
+    return {name: value[: len(value) // 2].clone() for name, value in weights.items()}
+
+
+def with_a_nan(weights):
+    next(iter(weights.values()))[0, 0] = float("nan")
+    return weights
+
+
+def cut(name):
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-100])
+
+
+def holding(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+DAMAGE = {
+    "renamed keys": (
+        tensors(lambda w: {name.replace("q_proj", "query"): w[name] for name in w}),
+        "not those of its ada",
+    ),
+    "missing keys": (tensors(lambda w: dict(list(w.items())[4:])), "is missing, should be .* and 3 more of 28"),
+    "halved": (tensors(halved), "does not fit its base: .*size mismatch"),
+    "not a number": (tensors(with_a_nan), "holds weights that are not numbers, in base_model"),
+    "no weights": (tensors(lambda w: {}), "holds no weights"),
+    "cut weights": (cut(WEIGHTS), "cannot be read, it is empty or cut off"),
+    "empty weights": (holding(WEIGHTS, ""), "cannot be read, it is empty or cut off"),
+    "a pointer": (holding(WEIGHTS, "version https://git-lfs.github.com/spec/v1\noid sha256:0"), "pointer of Git LFS"),
+    "weights gone": (lambda folder: (folder / WEIGHTS).unlink(), "has no adapter_model.safetensors"),
+    "a cut config": (cut("adapter_config.json"), "adapter_config.json is not JSON"),
+    "another config": (holding("adapter_config.json", '{"peft_type": "IA3"}'), "not that of a LoRA adapter"),
+    "a config of no model": (
+        holding("adapter_config.json", '{"peft_type": "LORA", "r": "x"}'),
+        "does not fit its base",
+    ),
+    "a list of nothing": (holding("prompt_templates.json", "[]"), r"prompt_templates.json holds \[\]"),
+    "templates of another kind": (holding("prompt_templates.json", '[{"name": "x"}]'), "holds no prompt templates"),
+    "templates gone": (
+        lambda folder: (folder / "prompt_templates.json").unlink(),
+        "prompt_templates.json cannot be re",
+    ),
+    "a cut provenance": (cut("provenance.json"), "provenance.json is not JSON"),
+    "a provenance of nothing": (holding("provenance.json", "{}"), "provenance.json holds {}"),
+    "a provenance without a base": (holding("provenance.json", '{"base": {"name": "x"}}'), "does not say which base"),
+    "a cut tokenizer": (cut("tokenizer.json"), "the tokenizer in .* cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_folder_is_one_kind_of_error_that_says_what_is_wrong(trained: Trained, tmp_path, damage):  # noqa: F811
+    harm, message = DAMAGE[damage]
+    folder = shutil.copytree(trained.adapter, tmp_path / "adapter")
+    harm(folder)
+    with warnings.catch_warnings(), pytest.raises(AdapterError, match=f"(?s){message}"):
+        warnings.simplefilter("error", UserWarning)  # what PEFT only warns of is refused
+        load_adapter(folder, base=trained.base)
+
+
+def test_code_in_an_adapter_folder_is_not_run(trained: Trained, tmp_path):  # noqa: F811
+    folder = shutil.copytree(trained.adapter, tmp_path / "adapter")
+    (folder / "evil.py").write_text("raise SystemExit('this ran')")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config |= {"auto_map": {"AutoTokenizer": [None, "evil.Tokenizer"]}, "tokenizer_class": "Evil"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    try:
+        load_adapter(folder, base=trained.base)  # a plain tokenizer of the files there is as good as a refusal
+    except AdapterError as error:
+        assert "the tokenizer in" in str(error)
 
 
 def test_the_model_card_holds_the_numbers_of_the_run_and_what_it_was_made_from(trained: Trained):  # noqa: F811

@@ -30,7 +30,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM  # noqa: E
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 from utils.bundled_model import smollm2  # noqa: E402
-from utils.prompts import (
+from utils.prompts import (  # noqa: E402
     ALPACA,  # noqa: E402
     encode,  # noqa: E402
     length_audit,  # noqa: E402
@@ -71,7 +71,7 @@ def measure(tokenizer):
     def ours(dataset):
         encoded = encode(rows, ALPACA, tokenizer, max_length=MAX_LENGTH, too_long="drop")
         length_audit(encoded.lengths, max_length=MAX_LENGTH)
-        return encoded.dataset() if dataset else encoded.rows
+        return datasets.Dataset.from_list(encoded.rows) if dataset else encoded.rows
 
     ways = {
         "bare encode_batch": lambda: tokenizer.backend_tokenizer.encode_batch(texts),

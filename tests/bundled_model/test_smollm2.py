@@ -64,7 +64,7 @@ def test_a_prepared_model_is_whole_and_made_only_once(package, monkeypatch):
     assert contents(smollm2.FOLDER).keys() == FILES
     assert [path.name for path in smollm2.FOLDER.parent.iterdir()] == [NAME]
     monkeypatch.setattr(gguf_file, "convert", None)
-    monkeypatch.setattr(smollm2, "_gguf", None)
+    monkeypatch.setattr(smollm2, "find_gguf", None)
     assert prepare() == smollm2.FOLDER
 
 

@@ -4,17 +4,11 @@ import logging
 from functools import wraps
 
 import pytest
-import torch
-from bitsandbytes.nn import Linear4bit
-from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, trained  # noqa: F401
-from peft import LoraConfig, get_peft_model
-from peft.tuners.lora import LoraLayer
+from models_fixture import RECORDS, TEXTS, save_model, small_config
 from transformers import GenerationConfig, Lfm2Config, MistralConfig
 
-from utils.adapters import load_adapter
-from utils.inference import decoding
-from utils.inference.decoding import decode, expanded
-from utils.models import load_base, quiet_peft
+from utils.inference.decoding import decode
+from utils.models import load_base
 from utils.prompts import ALPACA, encode_prompts
 from utils.records import Record
 
@@ -28,57 +22,8 @@ def babbler(tmp_path_factory):
     return load_base(save_model(tmp_path_factory.mktemp("decoding") / "base", small_config(initializer_range=0.3)))
 
 
-@pytest.fixture
-def tuned(trained: Trained):  # noqa: F811
-    return load_adapter(trained.adapter)
-
-
-def logits(model):
-    with torch.no_grad():
-        return model(torch.arange(3, 40)[None]).logits
-
-
 def up_to_end(ids: list[int]) -> list[int]:
     return ids[: next((i for i, token in enumerate(ids) if token in ENDS), len(ids))]
-
-
-def kinds(model) -> set[type]:
-    return {type(layer) for layer in model.modules() if isinstance(layer, Linear4bit | LoraLayer)}
-
-
-def test_expanded_layers_compute_the_same_and_are_put_back_even_after_an_error(tuned):
-    model, _, _ = tuned
-    before, layers = logits(model), list(model.modules())
-    with pytest.raises(KeyError), expanded(model):
-        assert not kinds(model)
-        assert torch.allclose(logits(model), before, atol=1e-4)
-        raise KeyError
-    assert all(map(lambda a, b: a is b, layers, model.modules()))
-    assert torch.equal(logits(model), before)
-
-
-def test_expanded_layers_of_a_model_with_its_adapter_switched_off_are_the_bases(tuned):
-    model, _, _ = tuned
-    with model.disable_adapter():
-        base = logits(model)
-        with expanded(model):
-            assert torch.allclose(logits(model), base, atol=1e-4)
-    assert not torch.allclose(logits(model), base, atol=1e-2)
-
-
-def test_a_model_too_large_to_expand_stays_in_4_bits(tuned, monkeypatch):
-    monkeypatch.setattr(decoding, "EXPANDED_BYTES", 1000)
-    before = kinds(tuned[0])
-    with expanded(tuned[0]):
-        assert kinds(tuned[0]) == before != set()
-
-
-def test_an_adapter_is_not_rounded_into_16_bit_weights(trained: Trained):  # noqa: F811
-    model = load_base(trained.base, quantize=False)[0].bfloat16()
-    with quiet_peft():
-        model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
-    with expanded(model):
-        assert sum(isinstance(layer, LoraLayer) for layer in model.modules()) == 14
 
 
 def test_rows_that_ended_leave_the_batch_and_the_others_go_on_as_if_alone(babbler, monkeypatch):

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 import torch
-from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, trained  # noqa: F401
-from transformers import GenerationConfig
+from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, small_tokenizer, trained  # noqa: F401
+from transformers import AddedToken, GenerationConfig
 
 from utils.adapters import load_adapter
 from utils.inference import generate, stream
@@ -188,6 +188,22 @@ def test_streamed_pieces_join_to_the_generated_text(babbler, do_sample):
         pieces = list(stream(*babbler, record, ALPACA, **settings))
         assert len(pieces) > 1
         assert "".join(pieces) == generate(*babbler, [record], ALPACA, **settings)[0].text
+
+
+def test_an_end_token_that_is_not_special_is_not_streamed(tmp_path):
+    """Phi-3's </s> is an ordinary added token; so are ends that a model's own settings name."""
+    tokenizer = small_tokenizer()
+    tokenizer.add_tokens([AddedToken("<|over|>", special=False)])
+    config = small_config(vocab_size=len(tokenizer), initializer_range=0.3)
+    model, tokenizer = load_base(save_model(tmp_path / "base", config, tokenizer))
+    model.lm_head.weight.data[len(tokenizer) - 1] = model.lm_head.weight.data[:100].mean(dim=0) * 6
+    model.generation_config.eos_token_id = [1, len(tokenizer) - 1]
+    answers = generate(model, tokenizer, MIXED, ALPACA, max_new_tokens=40)
+    ended = [row for row, answer in enumerate(answers) if answer.stopped and answer.text]
+    assert ended
+    for row in ended[:3]:
+        assert "".join(stream(model, tokenizer, MIXED[row], ALPACA, max_new_tokens=40)) == answers[row].text
+        assert "<|over|>" not in answers[row].text
 
 
 def test_who_stops_listening_to_a_stream_stops_the_model(babbler):

@@ -9,11 +9,25 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
 from models_fixture import save_model, small_config, small_tokenizer
+from peft import LoraConfig, get_peft_model
+from transformers import AddedToken, FalconConfig, LlamaForCausalLM
 
 from utils.bundled_model import smollm2
 from utils.files import ROOT
-from utils.models import BUNDLED, Device, ModelError, find_device, load_base, load_config
+from utils.models import (
+    BUNDLED,
+    Device,
+    ModelError,
+    find_device,
+    load_base,
+    load_config,
+    location,
+    quiet_peft,
+    share_in_4_bits,
+)  # fmt: skip
 from utils.models import base as base_module
+from utils.prompts import ALPACA, encode
+from utils.records import Record
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +80,7 @@ def test_apple_mps_falls_back_to_full_precision_with_a_notice(monkeypatch, base)
 
 
 def test_a_relative_folder_is_found_in_the_project_from_anywhere(monkeypatch, tmp_path, base):
-    monkeypatch.setattr(base_module, "ROOT", base.parent)
+    monkeypatch.setattr(location, "ROOT", base.parent)
     monkeypatch.chdir(tmp_path)
     assert load_base("base")[0].config.hidden_size == 64
 
@@ -134,9 +148,12 @@ def test_a_missing_bundled_model_names_the_command_that_makes_it(monkeypatch, tm
 
 def test_every_load_says_that_code_from_a_model_is_not_run():
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "utils").rglob("*.py")]
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        trees += [ast.parse("".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     calls = [call for call in calls if re.fullmatch(r"Auto\w+\.from_(pretrained|config)", ast.unparse(call.func))]
-    assert len(calls) >= 4
+    assert len(calls) >= 8
     for call in calls:
         assert any(ast.unparse(keyword) == "trust_remote_code=False" for keyword in call.keywords), ast.unparse(call)
 
@@ -144,6 +161,48 @@ def test_every_load_says_that_code_from_a_model_is_not_run():
 def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match="tokenizer has .* tokens, the model 300 embeddings"):
         load_base(save_model(tmp_path / "base", small_config(vocab_size=300)))
+
+
+def with_tokens(*tokens: str | AddedToken):
+    tokenizer = small_tokenizer()
+    tokenizer.add_tokens(list(tokens))
+    return tokenizer
+
+
+def test_a_token_without_an_embedding_is_fine_if_no_text_becomes_it(tmp_path):
+    """As in Gemma 3's text models, whose tokenizer knows images."""
+    rows = len(small_tokenizer())
+    tokenizer = with_tokens(AddedToken("<image_soft_token>", special=True))
+    _, loaded = load_base(save_model(tmp_path / "base", small_config(vocab_size=rows), tokenizer))
+    record = Record(instruction="Say <image_soft_token>.", output="No <image_soft_token>.")
+    [row] = encode([record], ALPACA, loaded, max_length=256).rows
+    assert max(row["input_ids"]) < rows
+
+
+def test_a_token_without_an_embedding_that_text_or_frame_needs_is_refused(tmp_path):
+    rows = len(small_tokenizer())
+    ordinary, end = with_tokens("Oslo"), with_tokens(AddedToken("<|end|>", special=True))
+    end.eos_token = "<|end|>"
+    for name, tokenizer in {"'Oslo'": ordinary, "'<|end|>'": end}.items():
+        folder = save_model(tmp_path / name.strip("'<|>"), small_config(vocab_size=rows), tokenizer)
+        with pytest.raises(ModelError, match=f"and none for {re.escape(name)}: they do not belong"):
+            load_base(folder)
+
+
+def test_a_model_of_which_little_goes_to_4_bits_says_how_much(tmp_path, base):
+    config = FalconConfig(vocab_size=512, hidden_size=64, num_hidden_layers=2, num_attention_heads=4)
+    with pytest.warns(UserWarning, match="0% of its weights are in 4 bits"):
+        model, _ = load_base(save_model(tmp_path / "falcon", config))
+    assert share_in_4_bits(model) == 0
+    model, _ = load_base(base)
+    four, all_ = (
+        2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128),
+        sum(p.numel() for p in LlamaForCausalLM(model.config).parameters()),
+    )
+    assert share_in_4_bits(model) == pytest.approx(four / all_)
+    with quiet_peft():
+        tuned = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert share_in_4_bits(tuned) == pytest.approx(four / all_)
 
 
 def test_offline_an_uncached_name_fails_at_once_and_names_the_bundled_model():

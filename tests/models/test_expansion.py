@@ -1,4 +1,4 @@
-"""Frozen weights are expanded for a run only: gradients stay, and the 4-bit layers come back."""
+"""Weights are expanded for a run or an answer only: nothing else changes, and the 4-bit layers come back."""
 
 from pathlib import Path
 
@@ -6,11 +6,20 @@ import psutil
 import pytest
 import torch
 from bitsandbytes.nn import Linear4bit
-from models_fixture import save_model
+from models_fixture import Trained, save_model, trained  # noqa: F401
+from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from utils.models import expanded_for_training, expansion, keep_freed_memory, load_base
-from utils.models.expansion import expanded_bytes
+from utils.adapters import load_adapter
+from utils.models import (
+    expanded_for_generation,
+    expanded_for_training,
+    expansion,
+    keep_freed_memory,
+    load_base,
+    quiet_peft,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +62,6 @@ def test_where_memory_is_short_the_weights_stay_in_4_bits(base, monkeypatch):
     model, _ = load_base(base)
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
     needed = sum(layer.in_features * layer.out_features for layer in layers) * 4
-    assert expanded_bytes(model, torch.float32) == needed == 2 * expanded_bytes(model, torch.bfloat16)
 
     class Memory:
         available = needed  # of which half may be taken
@@ -62,6 +70,8 @@ def test_where_memory_is_short_the_weights_stay_in_4_bits(base, monkeypatch):
     with expanded_for_training(model, torch.float32) as done:
         assert not done
         assert kinds(model) == {Linear4bit}
+    with expanded_for_training(model, torch.bfloat16) as done:
+        assert done
 
 
 def test_they_come_back_after_an_error_too(base):
@@ -69,6 +79,55 @@ def test_they_come_back_after_an_error_too(base):
     with pytest.raises(RuntimeError, match="amid training"), expanded_for_training(model, torch.float32):
         raise RuntimeError("amid training")
     assert kinds(model) == {Linear4bit}
+
+
+@pytest.fixture
+def tuned(trained: Trained):  # noqa: F811
+    return load_adapter(trained.adapter)
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(torch.arange(3, 40)[None]).logits
+
+
+def slow_layers(model) -> set[type]:
+    return {type(layer) for layer in model.modules() if isinstance(layer, Linear4bit | LoraLayer)}
+
+
+def test_expanded_layers_compute_the_same_and_are_put_back_even_after_an_error(tuned):
+    model, _, _ = tuned
+    before, layers = logits(model), list(model.modules())
+    with pytest.raises(KeyError), expanded_for_generation(model):
+        assert not slow_layers(model)
+        assert torch.allclose(logits(model), before, atol=1e-4)
+        raise KeyError
+    assert all(map(lambda a, b: a is b, layers, model.modules()))
+    assert torch.equal(logits(model), before)
+
+
+def test_expanded_layers_of_a_model_with_its_adapter_switched_off_are_the_bases(tuned):
+    model, _, _ = tuned
+    with model.disable_adapter():
+        base = logits(model)
+        with expanded_for_generation(model):
+            assert torch.allclose(logits(model), base, atol=1e-4)
+    assert not torch.allclose(logits(model), base, atol=1e-2)
+
+
+def test_a_model_too_large_to_expand_stays_in_4_bits(tuned, monkeypatch):
+    monkeypatch.setattr(expansion, "EXPANDED_BYTES", 1000)
+    before = slow_layers(tuned[0])
+    with expanded_for_generation(tuned[0]):
+        assert slow_layers(tuned[0]) == before != set()
+
+
+def test_an_adapter_is_not_rounded_into_16_bit_weights(trained: Trained):  # noqa: F811
+    model = load_base(trained.base, quantize=False)[0].bfloat16()
+    with quiet_peft():
+        model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with expanded_for_generation(model):
+        assert sum(isinstance(layer, LoraLayer) for layer in model.modules()) == 14
 
 
 def test_keeping_freed_memory_is_a_request_that_any_system_survives(monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 from models_fixture import save_model
 
 from utils.files import ROOT
-from utils.models.base import BUNDLED
+from utils.models import BUNDLED
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

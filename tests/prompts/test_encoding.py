@@ -26,14 +26,14 @@ def test_refuse_names_the_rows():
 
 def test_drop_reports():
     encoded = encode(RECORDS_3, ALPACA, BASE, max_length=120, too_long="drop")
-    assert encoded.kept == [0] and [(n.row, n.kind) for n in encoded.notes] == [(1, "too long"), (2, "too long")]
+    assert encoded.kept == [0] and [(n.row, n.stage) for n in encoded.notes] == [(2, "too long"), (3, "too long")]
     assert encoded.lengths[1] > 400 and "120 allowed" in encoded.notes[0].reason
 
 
 @pytest.mark.parametrize("max_length", [120, 121, 122, 200])
 def test_shorten_cuts_only_the_input_and_no_more_than_it_must(max_length):
     encoded = encode(RECORDS_3, ALPACA, BASE, max_length=max_length, too_long="shorten")
-    assert encoded.kept == [0, 1] and [(n.row, n.kind) for n in encoded.notes] == [(1, "shortened"), (2, "too long")]
+    assert encoded.kept == [0, 1] and [(n.row, n.stage) for n in encoded.notes] == [(2, "shortened"), (3, "too long")]
     row = encoded.rows[1]
     assert max_length - 2 <= len(row["input_ids"]) <= max_length
     text = BASE.decode(row["input_ids"], skip_special_tokens=True)
@@ -45,9 +45,9 @@ def test_shorten_cuts_only_the_input_and_no_more_than_it_must(max_length):
 def test_shorten_the_data_of_a_record_turned_round_and_never_an_answer():
     document = Record("Write a letter.", output="Dear all, " * 300)
     (note,) = encode([document], REVERSE_INSTRUCTION, BASE, max_length=120, too_long="shorten").notes
-    assert note.kind == "shortened" and note.reason.startswith("output cut")
+    assert note.stage == "shortened" and note.reason.startswith("output cut")
     (note,) = encode([document], ALPACA, BASE, max_length=120, too_long="shorten").notes
-    assert note.kind == "too long"
+    assert note.stage == "too long"
 
 
 @settings(max_examples=25)
@@ -56,13 +56,13 @@ def test_a_shortened_record_is_a_record_of_its_own(tokenizer, records, template,
     lengths = encode(records, template, tokenizer, max_length=None).lengths
     limit = max(min(lengths) + spare, 1)
     encoded = encode(records, template, tokenizer, max_length=limit, too_long="shorten")
-    assert sorted({*encoded.kept, *(note.row for note in encoded.notes)}) == list(range(len(records)))
+    assert sorted({*encoded.kept, *(note.row - 1 for note in encoded.notes)}) == list(range(len(records)))
     assert all(len(row["input_ids"]) <= limit for row in encoded.rows) and encoded.lengths == lengths
-    notes = {note.row: note for note in encoded.notes}
+    notes = {note.row - 1: note for note in encoded.notes}
     for row, at in zip(encoded.rows, encoded.kept, strict=True):
         record = records[at]
         if at in notes:
-            assert notes[at].kind == "shortened" and lengths[at] > limit
+            assert notes[at].stage == "shortened" and lengths[at] > limit
             size = int(re.search(r"to (\d+) characters", notes[at].reason)[1])
             record = replace(record, **{template.data_field: getattr(record, template.data_field)[:size]})
         assert [row] == encode([record], template, tokenizer, max_length=limit).rows
@@ -118,6 +118,7 @@ def test_the_chat_template_gives_the_same_ids_and_labels(tokenizer, template, tm
 
 
 def test_the_trainer_gets_what_the_mask_shows(tmp_path):
+    from datasets import Dataset
     from transformers import LlamaConfig, LlamaForCausalLM
     from trl import SFTConfig, SFTTrainer
 
@@ -129,7 +130,7 @@ def test_the_trainer_gets_what_the_mask_shows(tmp_path):
     trainer = SFTTrainer(
         LlamaForCausalLM(config),
         args=SFTConfig(output_dir=tmp_path, use_cpu=True, bf16=False, report_to=[], per_device_train_batch_size=8),
-        train_dataset=encoded.dataset(),
+        train_dataset=Dataset.from_list(encoded.rows),
         processing_class=BASE,
     )
     (batch,) = trainer.get_train_dataloader()

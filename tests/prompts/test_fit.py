@@ -29,7 +29,7 @@ def test_long_data_is_cut_at_its_end_and_the_answer_stays(max_length):
     assert max_length * 0.8 <= len(row["input_ids"]) <= max_length
     assert row["labels"][-1] == TOKENIZER.eos_token_id
     [note] = found.notes
-    assert note.kind == "shortened" and f"from {len(LONG)} to {len(short.input)}" in note.reason
+    assert note.stage == "shortened" and f"from {len(LONG)} to {len(short.input)}" in note.reason
 
 
 def test_the_prompt_asked_is_the_prompt_learned():
@@ -49,7 +49,7 @@ def test_a_document_is_cut_and_its_instruction_is_not():
 @pytest.mark.parametrize("task", ["extraction", "question"])
 def test_a_text_to_be_searched_is_dropped_rather_than_cut(task):
     found = fitted([Record("Find.", "Oslo.", "Oslo", task), Record("Find.", LONG, "Oslo", task)])
-    assert found.kept == [0] and [(note.row, note.kind) for note in found.notes] == [(1, "too long")]
+    assert found.kept == [0] and [(note.row, note.stage) for note in found.notes] == [(2, "too long")]
 
 
 def test_every_record_is_kept_or_noted():
@@ -61,4 +61,4 @@ def test_every_record_is_kept_or_noted():
     ]
     found = fitted(records)
     assert found.kept == [0, 3]
-    assert [(note.row, note.kind) for note in found.notes] == [(0, "shortened"), (1, "too long"), (2, "too long")]
+    assert [(note.row, note.stage) for note in found.notes] == [(1, "shortened"), (2, "too long"), (3, "too long")]

@@ -45,7 +45,7 @@ def test_laws_on_every_real_row(refdata, tokenizer, template):  # noqa: F811
 
 def test_a_merge_at_the_seam_is_reported_with_its_characters():
     (note,) = encode([Record("Why?", output="yes")], SPACED, like_gpt2(), max_length=None).notes
-    assert note.row == 0 and note.kind == "seam" and note.reason.startswith("' y")
+    assert note.row == 1 and note.stage == "seam" and note.reason.startswith("' y")
     (note,) = encode([Record("Why?", output="\nyes")], ALPACA, like_llama3(), max_length=None).notes
     assert note.reason.startswith(r"':\n\n' became one token")
 

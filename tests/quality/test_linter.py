@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.quality import RULES, apply_safe_fixes, lint, linter, summary
-from utils.records import Record, format_phrases, from_labels, from_phrases, parse_phrases
+from utils.quality import RULES, apply_safe_fixes, lint, summary
+from utils.quality.findings import SEVERITIES
+from utils.records import Record, Turn, format_phrases, from_labels, from_phrases, parse_phrases
 
 DECOMPOSED = unicodedata.normalize("NFD", "café")
 LONG = "word " * 500
@@ -46,6 +47,10 @@ CASES = {
     "not_nfc": [Record("Say", DECOMPOSED, "c")],
     "outer_space": [Record("Say", "x", " c")],
     "html_entity": [Record("Say", "a &amp; b", "c")],
+    "broken_entity": [Record("Say", "it#39;s", "c")],
+    "stray_backslash": [label("the dwindling\\band of ultra-cynics")],
+    "says_nothing": [label("No complaints")],
+    "personal_data": [Record("Say", "Write to ann@example.org", "c")],
     "html_tag": [Record("Say", "a<br />b", "c")],
     "broken_encoding": [Record("Say", "cafÃ©", "c")],
     "too_long": [Record("Say", LONG, "c")],
@@ -60,8 +65,8 @@ def test_each_rule_finds_its_fault(rule):
 
 
 def test_every_rule_has_a_case_and_a_documented_fix():
-    assert set(CASES) | {"leakage"} == set(RULES)
-    assert all(rule.fix and rule.finds and rule.severity in linter.SEVERITIES for rule in RULES.values())
+    assert set(CASES) | {"leakage", "label_error"} == set(RULES)
+    assert all(rule.fix and rule.finds and rule.severity in SEVERITIES for rule in RULES.values())
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,15 @@ def test_every_rule_has_a_case_and_a_documented_fix():
         Record("How many?", "", "none"),
         Record("Give me a recipe", "", "Ingredients: rice\nInstructions: boil it."),
         Record("", "", "Dear all, we are closed.", "document"),
+        Record("Write an excuse", "", "Sorry, the shop was closed when I came. This question can wait."),
+        Record("Print it", "", 'print("a\\nb")'),
+        Record("Write TeX", "", r"\frac{a}{b} and \alpha"),
+        phrases("Anna", "Anna"),
+        Record("Answer: Who?", "Anna", "Anna", "question"),
+        Record(
+            "What is it?", "", "See issue #12; pages 100-200; ISBN 978-3-16-148410-0; 12.05.2024 10:30; 1,234,567.89"
+        ),
+        Record("When?", "", "From 2019-03-04 to 2021-12-31, 1914-1918, 3.1415926535, version 10.0.19045"),
         Record("Is a<b && c>d true?", "", "Only if a <b and c> d; R&D says AT&T; so."),
         Record("Where does she work?", "", "She works as an AI researcher. I can't believe it, I cannot wait."),
         Record("", "", "I'm sorry, I can't come to your party on 5 May.", "document"),
@@ -95,6 +109,9 @@ def test_clean_records_stay_clean(record):
         "refusal": [
             "As an AI, I don't have feelings.", "I am an AI developed to help.", "I'm just an AI, so no.",
             "As a large language model trained on text …", "I’m sorry, but I can’t help with that.",
+            "Sorry, the task requires an image to be seen.", "I'm sorry, but your question is not clear.",
+            "This task cannot be completed without the text.", "The given text does not provide enough information.",
+            "Please provide the text to be translated.", "Sorry, this request cannot be fulfilled.",
             "Sorry, but I cannot answer that.", "Unfortunately, I am unable to browse.", "I cannot fulfill your wish.",
         ],
         "placeholder_output": ["No input.", "[no output]", "N/A", "n.a.", "#N/A", "No input provided", "N A",
@@ -107,6 +124,9 @@ def test_clean_records_stay_clean(record):
         "invisible_character": ["a\u200bb", "a\u200cb", "a\u200db", "\ufeffa", "a\u00a0b", "a\u200e b", "a\u2028b",
                                 "a\u202eb", "\u2066a\u2069", "a\u2063b"],
         "html_entity": ["&nbsp;", "&#39;", "&#x27;"],
+        "broken_entity": ["Reuters #39;s view", "quot;Yes quot;", "AT&amp T is", "it&#39s", "R &amp D"],
+        "stray_backslash": [r"Oil prices\fell again", r'He said \"no\" twice', r"one line\n two", "the end\\"],
+        "says_nothing": ["Nothing", "no complaints.", "Nothing at all!", "I have no comments", "NOTHING TO ADD"],
         "html_tag": ["<br/>", "<BR>", "<p class='x'>a", "</font>"],
         "broken_encoding": ["\ufffd", "itâ€™s", "25Â\u00a0€"],
     }.items(),
@@ -188,7 +208,7 @@ def test_placeholders_of_hotel_reviews_as_labelled_texts():
 
 def test_summary_is_a_table_that_plots():
     table = summary(lint([record for case in CASES.values() for record in case]))
-    assert [row["severity"] for row in table] == sorted((row["severity"] for row in table), key=linter.SEVERITIES.index)
+    assert [row["severity"] for row in table] == sorted((row["severity"] for row in table), key=SEVERITIES.index)
     assert all(row["findings"] >= row["rows"] and row["fix"] for row in table)
     assert summary([]) == []
 
@@ -251,3 +271,69 @@ def test_fixing_extraction_keeps_phrases_apart(found):
     fixed, _ = apply_safe_fixes([record])
     clean = [text for phrase in found if (text := phrase.strip().replace("\u200b", "").replace("\u00a0", " ").strip())]
     assert not fixed or [phrase.strip() for phrase in parse_phrases(fixed[0].output)] == clean
+
+
+def rules_of(records, **options):
+    return [(finding.rule, finding.severity, finding.row) for finding in lint(records, **options)]
+
+
+def test_a_twin_in_other_case_or_punctuation_with_another_label_is_a_conflict():
+    records = [label("Nice room, but LOUD!"), label("nice room but loud", "bad"), label("nice room but loud.")]
+    found = [one for one in rules_of(records) if one[0] in ("conflict", "near_duplicate")]
+    assert found == [("conflict", "error", 1), ("near_duplicate", "warning", 2)]
+    view = "a nice quiet room with a view of the sea"
+    nearly = [label(view), label(f"{view} again", "bad")]
+    assert [(f.rule, "other output" in f.message) for f in lint(nearly) if f.row == 1] == [("near_duplicate", True)]
+
+
+def test_a_list_of_labels_in_the_instruction_makes_no_row_too_long():
+    asked = "Name the intent: " + ", ".join(f"intent number {i}" for i in range(200))
+    records = [Record(asked, f"text {i}", f"intent number {i % 2}", "classification") for i in range(60)]
+    records.append(Record(asked, LONG, "intent number 1", "classification"))
+    found = [f for f in lint(records) if f.rule == "too_long"]
+    assert [(f.row, f.message) for f in found] == [
+        (None, "an instruction of 3,705 characters"),
+        (60, "2,515 characters, the median is 22"),
+    ]
+
+
+def test_texts_left_as_they_are_by_a_task_are_only_information():
+    records = [Record("Correct the sentence.", f"He go {i}.", f"He goes {i}.", "instruction") for i in range(30)]
+    records.append(Record("Correct the sentence.", "All is well.", "All is well.", "instruction"))
+    assert ("output_equals_input", "info", 30) in rules_of(records)
+    assert ("output_equals_input", "warning", 0) in rules_of(records[30:])
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"), [("Fill in: the <mask> sat.", "info"), ("[MASK] it", "info"), ("<mask> </s>", "error")]
+)
+def test_a_token_that_only_fills_a_place_is_no_error(text, severity):
+    assert rules_of([Record("Say", text, "ok")]) == [("special_token", severity, 0)]
+
+
+def test_who_says_nothing_is_kept_by_the_safe_fixes():
+    records = [label("Nothing", "bad"), label("No complaints"), label("Nothing was clean in the room", "bad")]
+    assert [row for rule, _, row in rules_of(records) if rule == "says_nothing"] == [0, 1]
+    assert apply_safe_fixes(records) == (records, [])
+
+
+def test_what_is_kept_is_capped_and_what_is_counted_is_not():
+    records = [Record("Say", f"a&amp;b {i}", "</s>") for i in range(50)]
+    found = lint(records, keep=3)
+    assert [row for rule, _, row in rules_of(records, keep=3) if rule == "html_entity"] == [0, 1, 2]
+    assert sum(finding.rule == "special_token" for finding in found) == 50  # errors are kept all
+    assert {row["rule"]: (row["findings"], row["rows"]) for row in summary(found)} == {
+        "special_token": (50, 50), "html_entity": (50, 50),
+    }  # fmt: skip
+    assert summary(found) == summary(lint(records, keep=None)) == summary(list(lint(records)))
+
+
+def test_what_was_said_before_tells_conversations_apart():
+    def after(said, answer):
+        return Record("Thanks", "", answer, history=(Turn("user", said), Turn("assistant", "Yes?")))
+
+    records = [after("Book a room", "Bye"), after("Cancel it</s>", "Done"), after("Book a room", "Bye")]
+    assert rules_of(records) == [("special_token", "error", 1), ("duplicate", "warning", 2)]
+    assert apply_safe_fixes(records)[0] == records[:2]
+    (fixed,), _ = apply_safe_fixes([after("a\u00a0b", "Bye")])
+    assert fixed.history[0].content == "a b"

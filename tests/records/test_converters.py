@@ -85,7 +85,7 @@ def test_names_and_numbers_in_one_column_are_not_mixed_in_silence():
 
 
 def test_labels_are_a_list_and_long_lists_are_cut():
-    with pytest.raises(DataError, match="labels is the text 'good, bad': pass a list"):
+    with pytest.raises(DataError, match="labels is the text 'good, bad', not a list: pass labels="):
         from_labels([{"t": "a", "y": "good"}], text="t", label="y", labels="good, bad")
     rows = [{"t": "a", "y": "intent 1"}, {"t": "a", "y": "other"}]
     (note,) = from_labels(rows, text="t", label="y", labels=[f"intent {i}" for i in range(77)]).rejected
@@ -150,7 +150,7 @@ def test_a_separator_that_is_not_found_can_be_passed(tmp_path):
 
 
 def test_columns_to_unfold_need_their_labels():
-    with pytest.raises(DataError, match="pass the label of each"):
+    with pytest.raises(DataError, match="without the label of each: pass columns="):
         unfold_columns([{"N": "a", "P": "b"}], columns=["N", "P"])
 
 
@@ -397,8 +397,7 @@ def test_conversations():
     rows = [{"messages": [{"role": role, "content": content} for role, content in turns[start:end]]}
             for start, end in [(0, 3), (1, 3), (0, 5), (0, 2), (2, 3), (0, 0)]]  # fmt: skip
     result = from_messages(rows)
-    assert result.records == [Record("s", "u", "a"), Record("u", "", "a"), Record("s", "u", "a")]
-    assert [(note.row, "2 more messages" in note.reason) for note in result.notes] == [(3, True)]
+    assert result.records[:2] == [Record("s", "u", "a"), Record("u", "", "a")] and not result.notes
     swapped = from_sharegpt([{"conversations": rows[1]["messages"]}])
     assert swapped.rejected[0].reason == "a message without 'from', but with role, content"
     assert from_messages([{"conversations": rows[1]["messages"]}], messages="conversations").records[0].output == "a"
@@ -421,7 +420,7 @@ def test_every_converter_takes_positions(tmp_path):
     assert from_documents(path, text=0, instruction=1).records[0] == Record("Greet", "", "Dear, x")
     assert from_instructions(path, instruction=1, output=0).records[1] == Record("Wave", "", "Hi")
     assert from_phrases(path, text=0, phrases=1).rows_in == 2
-    with pytest.raises(DataError, match="no header line, positions: text=0"):
+    with pytest.raises(DataError, match="no header line, .*pass text=0"):
         from_documents(path, text="document")
     with pytest.raises(DataError) as error:
         from_documents([{"a": "b", "c": "d"}])

@@ -167,7 +167,7 @@ def test_gzip_is_known_by_its_first_bytes(tmp_path):
 
 def test_names_of_options_that_do_not_exist(tmp_path):
     path = write_csv(tmp_path / "a.csv", ROWS)
-    with pytest.raises(DataError, match="'cp12522' is no known encoding"):
+    with pytest.raises(DataError, match="there is no encoding 'cp12522'"):
         rows_of(path, encoding="cp12522")
     with pytest.raises(DataError, match="one character"):
         rows_of(path, sep="||")
@@ -205,16 +205,16 @@ def test_long_fields_and_unnamed_columns(tmp_path):
     ("name", "data", "words"),
     [
         ("a.csv", b"", ["a.csv is empty"]),
-        ("a.csv", b"Label,Text\n", ["Label, Text", "no rows"]),
+        ("a.csv", b"Label,Text\n", ["'Label', 'Text'", "no rows"]),
         ("a.json", b"[]", ["no rows"]),
         ("a.json", b'{"rows": 1}', ["keys rows", "list of objects"]),
         ("a.json", b"{oops", ["a.json", "not valid JSON"]),
         ("a.jsonl", b"oops\nagain\n", ["a.jsonl", "not valid JSON"]),
         ("a.csv", "Label,Text\na,caf\u00e9\n".encode("cp1252"), ["not utf-8", "0xe9", "encoding='cp1252'"]),
         ("a.csv", "Label,Text\na,b\n".encode("utf-16"), ["encoding='utf-16'"]),
-        ("a.csv", b'Label,Text\na,"b\nc,d,e\n', ["do not pair up", "quoted=False"]),
-        ("a.csv", b'Label,Text\na,"b "c" d"\ne,f\n', ["do not pair up", "quoted=False"]),
-        ("a.tsv", b'Label\tText\n"a"\t"b"\n"c"\t"d\n', ["do not pair up", "quoted=False"]),
+        ("a.csv", b'Label,Text\na,"b\nc,d,e\n', ["do not pair up", "quote='none'"]),
+        ("a.csv", b'Label,Text\na,"b "c" d"\ne,f\n', ["do not pair up", "quote='none'"]),
+        ("a.tsv", b'Label\tText\n"a"\t"b"\n"c"\t"d\n', ["do not pair up", "quote='none'"]),
         ("a.csv", b" \n\n", ["a.csv is empty"]),
         ("a.csv", b"\xef\xbb\xbf", ["a.csv is empty"]),
         ("a.csv", "Label,Text\na,b\n".encode("utf-16-le"), ["NUL characters", "encoding='utf-16-le'"]),
@@ -245,8 +245,8 @@ def test_quotes_that_do_not_pair_up_are_refused_also_when_asked_for(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('Label,Text\na,"b" c\n', encoding="utf-8")
     with pytest.raises(DataError, match="do not pair up"):
-        rows_of(path, quoted=True)
-    assert rows_of(path, quoted=False) == [{"Label": "a", "Text": '"b" c'}]
+        rows_of(path, quote='"')
+    assert rows_of(path, quote="none") == [{"Label": "a", "Text": '"b" c'}]
 
 
 def test_rows_of_a_pandas_frame(tmp_path):
@@ -270,7 +270,7 @@ def test_missing_files_and_wrong_types(tmp_path):
         read_table(tmp_path / "reviews.csv")
     with pytest.raises(DataError, match="reviews.conll does not exist"):
         read_table("reviews.conll")
-    with pytest.raises(DataError, match="my-reviews is no file here.*load_dataset"):
+    with pytest.raises(DataError, match="my-reviews is not a file here.*load_dataset"):
         read_table("my-reviews")
     with pytest.raises(DataError, match=r"^…/.*is a folder; pass a file \(in it: there.csv\)"):
         read_table(tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from utils.quality import lint
-from utils.records import near_duplicates
+from utils.records import from_labels, near_duplicates
 from utils.series import LABELS, data_cards, load_tasks
 from utils.series.data_cards import DATA, EXTRA, NAMES, SPLITS, load_rows, read_rows
 
@@ -267,3 +267,35 @@ def test_nothing_says_what_was_not_so():
     assert "written one by one by a large language model" in CARD
     claims = re.compile(r"hand[- ]written|by hand|other (people|hands)", re.IGNORECASE)
     assert not claims.findall(CARD + Path(data_cards.__file__).read_text(encoding="utf-8"))
+
+
+# --- the file that stands for the reader's own ---------------------------------------------------------------------
+
+SUPPORT = [read_rows(DATA / f"support_messages{end}.jsonl") for end in ("", "_test")]
+
+
+@pytest.mark.parametrize("rows", SUPPORT, ids=["training", "test"])
+def test_support_messages_have_the_fields_and_labels_of_the_card(rows):
+    assert {tuple(row) for row in rows} == {("message", "category")}
+    labels = Counter(row["category"] for row in rows)
+    assert len(labels) == 12 and all(f"- `{label}`: " in CARD for label in labels) and min(labels.values()) >= 10
+    assert all(row["message"] == row["message"].strip() and row["message"] for row in rows)
+    assert max(Counter(plain(row["message"]) for row in rows).values()) == 1
+
+
+def test_no_support_message_of_the_test_is_near_a_training_message():
+    train, test = ([row["message"] for row in rows] for rows in SUPPORT)
+    assert [(i, j) for i, j, _ in near_duplicates(train + test) if i < len(train) <= j] == []
+    seen = {run for text in train for run in runs(text)}
+    assert [text for text in test if runs(text) & seen] == []
+
+
+def test_support_messages_were_not_composed():
+    counts = Counter(run for rows in SUPPORT for row in rows for run in runs(row["message"]))
+    assert [run for run, n in counts.items() if n > 1] == []
+
+
+def test_the_linter_finds_no_error_in_support_messages():
+    settings = {"text": "message", "label": "category"}
+    train, test = (from_labels(rows, **settings).records for rows in SUPPORT)
+    assert [finding for finding in lint(train, test=test) if finding.severity == "error"] == []

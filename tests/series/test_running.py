@@ -77,3 +77,28 @@ def test_clean_drops_machine_and_run_and_keeps_the_rest():
     assert notebook.cells[0].execution_count == 1
     assert notebook.cells[0].outputs == [kept]
     nbformat.validate(notebook)
+
+
+def test_braces_in_a_path_are_only_braces(tmp_path):
+    folder = tmp_path / "{n} {0} {"
+    folder.mkdir()
+    notebook = write_notebook(folder / "in{n}.ipynb", "record_results(n=n)")
+    found = run_notebook(notebook, folder / "out{n}.ipynb", parameters={"n": 7}, cwd=folder)
+    assert found == {"n": 7} and {path.name for path in folder.iterdir()} == {"in{n}.ipynb", "out{n}.ipynb"}
+
+
+def test_a_broken_kernel_of_the_users_is_not_asked(tmp_path, monkeypatch):
+    broken = tmp_path / "jupyter" / "kernels" / "python3"
+    broken.mkdir(parents=True)
+    (broken / "kernel.json").write_text('{"argv": ["/nowhere/python", "{connection_file}"], "display_name": "x"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    notebook = write_notebook(tmp_path / "in.ipynb", "import sys", "record_results(n=n)")
+    assert run_notebook(notebook, tmp_path / "out.ipynb", cwd=tmp_path) == {"n": 3}
+
+
+def test_the_name_of_the_error_that_stopped_a_notebook_is_known(tmp_path):
+    notebook = write_notebook(tmp_path / "in.ipynb", "class Ended(Exception): pass", "raise Ended('it is over')")
+    with pytest.raises(NotebookFailed) as failed:
+        run_notebook(notebook, tmp_path / "out.ipynb", cwd=tmp_path)
+    assert (failed.value.error, failed.value.reason) == ("Ended", "it is over")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from utils.inference import Answer
+from utils.evaluation import score
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION
-from utils.series import LABELS, load_tasks, score_task
+from utils.series import LABELS, load_tasks
 
 TASKS = load_tasks()
 
@@ -14,8 +14,9 @@ TASKS = load_tasks()
 DEV = load_tasks(evaluate_on="dev")
 
 
-def answers(texts):
-    return [Answer(text=text, stopped=True, prompt_tokens=1, answer_tokens=1) for text in texts]
+def score_task(task, answers):
+    ended = [True] * len(answers)
+    return score(answers, task.test, task.template, allowed=task.labels, slots=task.slots, stopped=ended)
 
 
 def test_there_are_four_tasks_through_two_templates():
@@ -40,7 +41,7 @@ def test_development_records_take_the_place_of_the_test_records_when_asked_for(n
     assert dev.train == test.train and dev.template == test.template
     assert len(dev.test) == 100 and not set(dev.test) & set(test.test)
     assert len(dev.slots) == (100 if name == "reverse" else 0)
-    scores = score_task(dev, answers([dev.wanted(record) for record in dev.test]))
+    scores = score_task(dev, [dev.wanted(record) for record in dev.test])
     for metric in {"label_accuracy", "span_f1", "exact", "slot_recall"} & scores.keys():
         assert scores[metric].value == 1, metric
 
@@ -52,7 +53,7 @@ def test_another_split_is_refused():
 
 def test_rows_without_slots_have_no_part_in_slot_recall():
     task = replace(TASKS["reverse"], test=TASKS["reverse"].test[:2], slots=[["qwxz"], []])
-    given = answers([task.wanted(record) for record in task.test])
+    given = [task.wanted(record) for record in task.test]
     assert score_task(task, given)["slot_recall"].value == 0  # the one slot is missed
     found = replace(task, slots=[[], TASKS["reverse"].slots[1]])
     assert score_task(found, given)["slot_recall"].value == 1  # those of the other row are all there
@@ -61,14 +62,14 @@ def test_rows_without_slots_have_no_part_in_slot_recall():
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_the_right_answers_score_full_marks(task):
-    scores = score_task(task, answers([task.wanted(record) for record in task.test]))
+    scores = score_task(task, [task.wanted(record) for record in task.test])
     for name in {"label_accuracy", "label_macro_f1", "span_f1", "exact", "rouge_l", "slot_recall"} & scores.keys():
         assert scores[name].value == 1, name
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_wrong_answers_score_nothing(task):
-    scores = score_task(task, answers(["qwxz"] * len(task.test)))
+    scores = score_task(task, ["qwxz"] * len(task.test))
     for name in {"label_accuracy", "span_f1", "exact", "rouge_l", "slot_recall"} & scores.keys():
         assert scores[name].value == 0, name
 
@@ -80,11 +81,20 @@ def test_every_slot_stands_in_the_answer_that_is_wanted():
         assert all(slot in task.wanted(record) for slot in slots)
 
 
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_the_first_test_records_keep_their_slots(task):
+    few = task.first(20)
+    assert few.test == task.test[:20] and few.slots == task.slots[:20] and few.train == task.train
+    scores = score_task(few, [few.wanted(record) for record in few.test])
+    assert scores["stop_rate"].value == 1 and scores.keys() >= {"echo_rate"}
+
+
 def test_all_labels_are_used():
     task = TASKS["labels"]
+    assert task.labels == LABELS and not TASKS["phrases"].labels
     assert {record.output for record in task.train} == {record.output for record in task.test} == set(LABELS)
 
 
 def test_answers_of_another_number_are_refused():
     with pytest.raises(ValueError):
-        score_task(TASKS["labels"], answers(["Complaint"]))
+        score_task(TASKS["labels"], ["Complaint"])

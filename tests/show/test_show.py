@@ -1,4 +1,4 @@
-"""The views: escaped, complete, readable without styles; and the plots."""
+"""The views: escaped, complete, readable without styles."""
 
 import re
 from html import unescape
@@ -8,12 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers_fixture import with_three_specials
 
-from utils.evaluation import comparison
 from utils.prompts import ALPACA, encode
 from utils.records import Record
-from utils.show import bar_with_intervals, length_histogram, looks, loss_curves, loss_mask, side_by_side
+from utils.show import answers_table, loss_mask, side_by_side
 from utils.show.loss_mask import token_texts
-from utils.show.plots import COLOURS, FURTHER
 from utils.text import visible
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" <b>bold</b></s>"
@@ -90,49 +88,27 @@ def test_token_texts_add_up_to_the_text(tokenizer, text):
     assert "".join(token_texts(ids, tokenizer)) == text
 
 
-def test_plots_have_labels_and_are_shown_once():
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    scores = {"labels": {"base": (0.1, 0.0, 0.2), "tuned": (0.9, 0.8, 0.95)}, "phrases": {"tuned": (0.5, 0.4, 0.6)}}
-    figures = [
-        length_histogram([3, 5, 900], max_length=100),
-        bar_with_intervals(scores, ylabel="share right"),
-        loss_curves([(1, 2.0), (2, 1.5)], [(0, 2.5), (2, 1.0)]),
-        loss_curves([], [(0, 2.5)]),
-    ]
-    assert not plt.get_fignums()
-    for figure in figures:
-        assert figure.axes[0].get_ylabel() and figure.axes[0].get_legend()
-    assert "1 are longer" in figures[0].axes[0].get_legend().get_texts()[0].get_text()
-    assert len(figures[1].axes[0].patches) == 3
+ROWS = [
+    {"question": "Who?", "text": "Ann came.\nBo left.", "wanted": "Ann", "base": "✗ Bo\u202e", "tuned": "✓ Ann"},
+    {"question": "", "text": "x", "wanted": "none", "base": "(not asked)", "tuned": "✗ "},
+]
 
 
-def test_a_method_has_one_colour_in_every_plot_of_the_series():
-    shades = {COLOURS[key] for key in ("base", "tuned", "TF-IDF", "constant")}
-    assert len(shades | set(FURTHER)) == len(shades) + len(FURTHER)
-    fits = [comparison.baseline_answers([Record("?", "ab", o, t) for o in "xy"], [], ALPACA) for t in comparison.MAIN]
-    for names in (["base", "tuned"], [comparison.BASE, comparison.TUNED], *map(list, fits)):
-        assert {look["color"] for look in looks(names).values()} <= shades
-    assert looks(["fine-tuned"])["fine-tuned"] == looks(["x", "tuned"])["tuned"]
-    one, other = looks([comparison.BASE, comparison.BASE_OWN_FORM]).values()
-    assert one["color"] == other["color"] == COLOURS["base"] and one["hatch"] != other["hatch"]
-    assert [look["color"] for look in looks(["mine", "yours"]).values()] == list(FURTHER[:2])
-
-
-def test_bars_stand_together_and_a_bar_of_no_height_says_so():
-    figure = bar_with_intervals(
-        {"one\nf1": {"base": (0.0, 0.0, 0.1), "tuned": (0.5, 0.4, 0.6)}, "two": {"dictionary": (0.004, 0, 0.01)}},
-        ylabel="score",
-        title="Title",
+def test_answers_are_whole_marked_and_readable_without_styles():
+    view = answers_table(ROWS)
+    assert view.text == (
+        "Who?\n    text: Ann came.\n      Bo left.\n    wanted: Ann\n  ✗ base: Bo‹U+202E›\n  ✓ tuned: Ann\n\n"
+        "\n    text: x\n    wanted: none\n    base: (not asked)\n  ✗ tuned: "
     )
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["0.00", "0.00"] and axes.texts[0].xy == (-0.2, 0.1)
-    assert [patch.get_x() + patch.get_width() / 2 for patch in axes.patches] == pytest.approx([-0.2, 0.2, 1])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["one\nf1", "two"]
-    figure.draw_without_rendering()
-    legend, plot = axes.get_legend().get_window_extent(), axes.get_window_extent()
-    title = figure.get_suptitle() and figure.texts[0].get_window_extent()
-    assert plot.y1 <= legend.y0 and legend.y1 <= title.y0 and legend.x0 >= 0
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", view.html)
+    assert cells[:5] == ["Who?", "Ann came.<br>Bo left.", "Ann", "✗ Bo‹U+202E›", "✓ Ann"] and len(cells) == 10
+    assert view.html.count('align="left"') == 15 and view.html.count("border-left") == 3
+
+
+@given(st.text(), st.text(min_size=1))
+def test_a_table_of_answers_holds_no_markup_from_data_and_loses_nothing(text, name):
+    view = answers_table([{"text": text + HOSTILE, name + HOSTILE: "✓ " + text}])
+    tags = {tag.split()[0].strip("/") for tag in re.findall(r"<([^>]*)>", view.html)}
+    assert tags <= {"table", "thead", "tbody", "tr", "th", "td", "br"}
+    shown = unescape(re.search(r"<td[^>]*>(.*?)</td>", view.html)[1].replace("<br>", "\n"))
+    assert shown == "\n".join(visible(line, spaces=False) for line in (text + HOSTILE).split("\n"))

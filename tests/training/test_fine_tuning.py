@@ -313,13 +313,6 @@ def test_a_batch_size_that_micro_batches_do_not_divide_is_refused(loaded, rows, 
         fine_tune(*loaded, rows, output_dir=tmp_path, micro_batch_size=5)
 
 
-def test_tensorboard_without_its_package_is_refused_before_anything_is_trained(loaded, rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "is_tensorboard_available", lambda: False)
-    with pytest.raises(ValueError, match="pip install tensorboard"):
-        fine_tune(*loaded, rows[:8], output_dir=tmp_path / "run", tensorboard=True)
-    assert not (tmp_path / "run").exists()
-
-
 HEADLESS = """
 import sys
 from utils.notebook import prepare

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -143,6 +144,60 @@ def test_micro_batches_are_resumed_to_the_bit_as_well(base, tmp_path):
                 continue
             ends.append([p.detach() for p in result.model.parameters() if p.requires_grad])
     assert all(map(torch.equal, *ends))
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def zeroed(path: Path) -> None:
+    """What a power cut leaves of a file that was never written to the disk."""
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+DAMAGE = {
+    "cut weights": (cut, "adapter_model.safetensors", "is not as it was written"),
+    "no optimizer": (Path.unlink, "optimizer.pt", "is missing"),
+    "no scheduler": (Path.unlink, "scheduler.pt", "is missing"),
+    "zeros in the state": (zeroed, "trainer_state.json", "is not as it was written"),
+    "an empty list of contents": (emptied, "contents.json", "contents.json"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_newest_checkpoint_is_passed_over_for_the_one_before(base, uninterrupted, tmp_path, damage):
+    harm, name, message = DAMAGE[damage]
+    folder = shutil.copytree(uninterrupted / "run", tmp_path / "run")
+    harm(folder / "checkpoint-12" / name)
+    with pytest.warns(UserWarning, match=f"checkpoint-12 is damaged .*{name}.*{message.split()[-1]}"):
+        result = fine_tune(**settings(base, tmp_path), resume=True)
+    expected = load_file(uninterrupted / "end")
+    assert all(expected[name].equal(p) for name, p in result.model.named_parameters() if p.requires_grad)
+    assert checks.damage_of(folder / "checkpoint-12") is None
+
+
+def test_without_any_whole_checkpoint_a_run_starts_over(uninterrupted, tmp_path):
+    folder = shutil.copytree(uninterrupted / "run", tmp_path / "run")
+    emptied(folder / checks.BEST)  # the weights of the lowest loss so far, which no checkpoint holds
+    run = json.loads((folder / "run.json").read_text())
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert checks.claim_folder(folder, run, resume=True) is None
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint-7", "unfinished"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_checkpoints_of_another_program_are_not_touched(tmp_path, name, resume):
+    theirs = tmp_path / name / "model.safetensors"
+    theirs.parent.mkdir()
+    theirs.write_text("weeks of work")
+    with pytest.raises(TrainingError, match=f"{name} is not from a run of this project: use another output_dir"):
+        checks.claim_folder(tmp_path, {"seed": 1}, resume=resume)
+    assert theirs.read_text() == "weeks of work"
 
 
 def test_resuming_a_finished_run_returns_its_result_at_once(base, uninterrupted):

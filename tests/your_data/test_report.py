@@ -77,6 +77,13 @@ def test_invisible_characters_in_a_table_are_seen(report):
     assert all(number in cell for number in ("‹U+202E›", "‹U+0000›", "‹U+2028›"))
 
 
+def test_what_could_break_or_turn_the_page_is_written_out_everywhere(report):
+    html = report.html()
+    assert "\x00" not in html and "\u202e" not in html and "\u2028" not in html
+    assert re.search(r"<h1>[^<]*‹U\+202E›‹U\+0000›", html) and re.search(r"<h2>[^<]*‹U\+202E›‹U\+0000›", html)
+    assert re.search(r"<p>[^<]*‹U\+202E›‹U\+0000›", html) and re.search(r"<pre>[^<]*‹U\+202E›‹U\+0000›", html)
+
+
 def test_a_row_bears_its_mark(report):
     assert [a["class"] for tag, a in Reader(report.html()).tags if tag == "tr" and "class" in a] == ["right"]
 
@@ -101,6 +108,14 @@ def test_the_box_follows_the_verdict(outcome):
         name: re.search(rf"\.lead{name} {{ ?[^}}]*background: (#\w+)", html)[1] for name in ("", ".ahead", ".behind")
     }
     assert len(set(ground.values())) == 3
+
+
+def test_an_index_that_only_counts_is_left_out():
+    report = Report("a")
+    report.add(
+        "Frames", pd.DataFrame({"share": [0.5]}), pd.DataFrame({"rows": [3]}, index=pd.Index(["x"], name="kind"))
+    )
+    assert Reader(report.html()).cells == ["share", "0.5", "kind", "rows", "x", "3"]
 
 
 def test_the_same_report_is_the_same_bytes(report, tmp_path):

@@ -1,17 +1,27 @@
-"""What an adapter folder says, checked before anything is loaded: base and templates are those of the training."""
+"""An adapter folder, checked before anything is loaded: its files are whole, base and templates those of training."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
+
+from utils.errors import DataError
 from utils.files import read_json
 from utils.models import base_identity
-from utils.prompts import PromptTemplate
+from utils.prompts import PromptTemplate, template_from_dict
+
+WEIGHTS = "adapter_model.safetensors"
+_IDENTITY = {"name", "config", "weights_sha256"}
+_POINTER = b"version https://git-lfs"
+_AGAIN = "copy the folder again, or save the adapter again"
 
 
 class AdapterError(ValueError):
-    """A folder is no usable adapter, or base or template are not those it was trained with."""
+    """A folder is not a usable adapter, or base or template are not those it was trained with."""
 
 
 def read_adapter(
@@ -26,14 +36,21 @@ def read_adapter(
         The provenance, the base to load (a folder or a Hub name), and the templates by name, the default one first.
 
     Raises:
-        AdapterError: no finished adapter, a base that is missing, or a template that differs from the saved one.
+        AdapterError: not a finished adapter, a file that is damaged, a base that is missing, or a template that differs
+            from the saved one.
     """
     folder = Path(folder)
     if not (folder / "provenance.json").is_file():
         there = "has no provenance.json (saving was interrupted?)" if folder.is_dir() else "does not exist"
         raise AdapterError(f"{folder} {there}: pass a folder that save_adapter wrote")
-    provenance = read_json(folder / "provenance.json")
-    saved = {t.name: t for t in map(PromptTemplate.from_dict, read_json(folder / "prompt_templates.json"))}
+    provenance = _read(folder, "provenance.json")
+    identity = provenance.get("base")
+    if not isinstance(identity, dict) or not identity.keys() >= _IDENTITY or "quantization" not in provenance:
+        raise AdapterError(f"{folder / 'provenance.json'} does not say which base the adapter is for: {_AGAIN}")
+    if _read(folder, "adapter_config.json").get("peft_type") != "LORA":
+        raise AdapterError(f"{folder / 'adapter_config.json'} is not that of a LoRA adapter: {_AGAIN}")
+    _check_weights(folder / WEIGHTS)
+    saved = _read_templates(folder)
     for template in templates:
         _check_template(template, saved)
     name = provenance["base"]["name"]
@@ -44,15 +61,77 @@ def read_adapter(
     return provenance, str(base), saved
 
 
+def _read(folder: Path, name: str, kind: type = dict) -> Any:
+    """The content of a JSON file that holds an object (or a list)."""
+    try:
+        content = read_json(folder / name)
+    except DataError as error:
+        raise AdapterError(f"{folder}: {error.problem}. {_AGAIN.capitalize()}") from None
+    if not isinstance(content, kind) or not content:
+        raise AdapterError(f"{folder / name} holds {str(content)[:60]}, which save_adapter did not write: {_AGAIN}")
+    return content
+
+
+def _read_templates(folder: Path) -> dict[str, PromptTemplate]:
+    try:
+        templates = [template_from_dict(each) for each in _read(folder, "prompt_templates.json", list)]
+    except AdapterError:
+        raise
+    except Exception as error:  # whatever else a damaged entry leads to: a missing key, a value of another kind
+        raise AdapterError(
+            f"{folder / 'prompt_templates.json'} holds no prompt templates ({error}): {_AGAIN}"
+        ) from None
+    return {template.name: template for template in templates}
+
+
+def _check_weights(path: Path) -> None:
+    """Refuse weights that cannot be read, or that are not numbers."""
+    if not path.is_file():
+        raise AdapterError(f"{path.parent} has no {path.name}: {_AGAIN}")
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise AdapterError(f"{path} is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`")
+    try:
+        with safe_open(path, "pt") as file:
+            bad = [name for name in file.keys() if not torch.isfinite(file.get_tensor(name)).all()]  # noqa: SIM118
+            empty = not file.keys()
+    except (SafetensorError, OSError, ValueError) as error:
+        raise AdapterError(f"{path} cannot be read, it is empty or cut off ({error}): {_AGAIN}") from None
+    if bad or empty:
+        what = f"holds weights that are not numbers, in {bad[0]}" if bad else "holds no weights"
+        raise AdapterError(f"{path} {what}: {_AGAIN}")
+
+
+def check_fit(model: PeftModel, folder: str | os.PathLike[str]) -> None:
+    """Refuse weights other than those that the adapter's layers have; PEFT would leave a layer without any untrained.
+
+    Raises:
+        AdapterError: naming a layer, and how many others there are.
+    """
+    expected = {
+        name: tuple(value.shape)
+        for name, value in get_peft_model_state_dict(model, save_embedding_layers=False).items()
+    }
+    with safe_open(Path(folder, WEIGHTS), "pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    wrong = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
+    if wrong:
+        is_, was = found.get(wrong[0], "missing"), expected.get(wrong[0], "not there")
+        raise AdapterError(
+            f"the weights in {folder} are not those of its adapter: {wrong[0]} is {is_}, should be {was}, and "
+            f"{len(wrong) - 1} more of {len(expected)} differ: {_AGAIN}"
+        )
+
+
 def _check_template(template: PromptTemplate, saved: Mapping[str, PromptTemplate]) -> None:
     if template.name not in saved:
         raise AdapterError(f"the adapter was not trained with the template {template.name!r}, but with {list(saved)}")
     old, new = saved[template.name].to_dict(), template.to_dict()
     for key in old:
-        if old[key] != new[key]:
+        if old[key] != new.get(key):
             raise AdapterError(
                 f"the template {template.name!r} differs from the one in training: its {key} "
-                f"is {new[key]!r}, was {old[key]!r}; use the template that load_adapter returns"
+                f"is {new.get(key)!r}, was {old[key]!r}; use the template that load_adapter returns"
             )
 
 

@@ -1,12 +1,14 @@
 """Load an adapter on the base that it was trained on, with the same quantisation: beside the weights, or merged."""
 
 import os
+import warnings
 from collections.abc import Sequence
 
+import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from utils.adapters.checks import check_base, read_adapter
+from utils.adapters.checks import AdapterError, check_base, check_fit, read_adapter
 from utils.models import find_device, load_base, quiet_peft
 from utils.prompts import PromptTemplate
 
@@ -31,13 +33,15 @@ def load_adapter(
         the default one first.
 
     Raises:
-        AdapterError: an unfinished folder, another base or another template; the message names the difference.
+        AdapterError: an unfinished or damaged folder, another base or another template; the message names the fault or
+            the difference.
         ModelError: the base cannot be loaded.
     """
     provenance, base, saved = read_adapter(folder, base=base, templates=templates)
+    tokenizer = _tokenizer(folder)
     model, _ = load_base(base, quantize=provenance["quantization"] is not None)
     check_base(base, provenance["base"])
-    return _attach(model, folder), _tokenizer(folder), saved
+    return _attach(model, folder), tokenizer, saved
 
 
 def load_merged(
@@ -49,17 +53,31 @@ def load_merged(
     into the original ones it gives other answers.
     """
     provenance, base, _ = read_adapter(folder, base=base)
+    tokenizer = _tokenizer(folder)
     model, _ = load_base(base, quantize=provenance["quantization"] is not None)
     check_base(base, provenance["base"])
     if provenance["quantization"]:
         model = model.dequantize(dtype=find_device().dtype)
-    return _attach(model, folder).merge_and_unload(), _tokenizer(folder)
+    return _attach(model, folder).merge_and_unload(), tokenizer
 
 
 def _tokenizer(folder: str | os.PathLike[str]) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left", trust_remote_code=False)
+    try:
+        return AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, padding_side="left", trust_remote_code=False
+        )
+    except Exception as error:  # each part of a tokenizer has errors of its own
+        raise AdapterError(f"the tokenizer in {folder} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def _attach(model: PreTrainedModel, folder: str | os.PathLike[str]) -> PeftModel:
-    with quiet_peft():
-        return PeftModel.from_pretrained(model, str(folder)).eval()
+    try:
+        with quiet_peft():
+            warnings.filterwarnings("ignore", message=".*missing adapter keys")  # `check_fit` refuses them
+            model = PeftModel.from_pretrained(model, str(folder))
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # keys or shapes that do not match, settings that no layer has
+        raise AdapterError(f"the adapter in {folder} does not fit its base: {str(error)[:300]}") from error
+    check_fit(model, folder)
+    return model.eval()

@@ -13,40 +13,51 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from jinja2 import Template
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from utils.bundled_model import smollm2
 from utils.files import read_json, write_json, write_text
-from utils.models import base_identity
+from utils.models import base_identity, share_in_4_bits
 from utils.prompts import PromptTemplate, set_chat_template
 
-_CARD = """---
+_CARD = Template(
+    """---
 library_name: peft
 pipeline_tag: text-generation
 tags: [lora, sft]
 ---
 
-# A LoRA adapter for {base}
+# A LoRA adapter for {{ base.name }}
 
-Trained on the base in {how}. It belongs to exactly this base (weights sha256 `{hash}…`) and to the prompt templates
-{templates}, saved in `prompt_templates.json` and as the tokenizer's chat templates: another prompt costs quality.
+Trained on the base {% if quantization -%}
+with {{ '{:.0%}'.format(quantized_share) }} of its weights in 4-bit NormalFloat with double quantisation, the others
+in {{ precision }}
+{%- else -%}
+in {{ precision }}
+{%- endif %}. It belongs to exactly this base (weights sha256 `{{ base.weights_sha256[:16] }}…`) and to the prompt
+templates {% for name in templates %}`{{ name }}`{{ ", " if not loop.last }}{% endfor %}, saved in
+`prompt_templates.json` and as the tokenizer's chat templates: another prompt costs quality.
 
 | measured in the run | |
 |---|---|
-{rows}
-
-Training data: fingerprint `{fingerprint}`. Made with {libraries}.
+{% for name, value in metrics.items() -%}
+| {{ name.replace("_", " ") }} | {{ "{:,.4g}".format(value) }} |
+{% endfor %}
+Training data: fingerprint `{{ data_fingerprint }}`. Made with \
+{% for name, number in libraries.items() %}{{ name }} {{ number }}{{ ", " if not loop.last }}{% endfor %}.
 
 ```python
-from utils.inference import generate, load_adapter
+from utils.adapters import load_adapter
+from utils.inference import generate
 
 model, tokenizer, templates = load_adapter("this/folder")
-answers = generate(model, tokenizer, records, templates["{first}"])
+answers = generate(model, tokenizer, records, templates["{{ templates[0] }}"])
 ```
 """
+)
 LIBRARIES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "datasets")
 
 
@@ -87,12 +98,14 @@ def save_adapter(
     write_json(folder / "prompt_templates.json", [template.to_dict() for template in templates])
     provenance = {
         "base": base,
-        "quantization": "nf4" if getattr(base_model, "is_loaded_in_4bit", False) else None,
+        "quantization": "nf4" if (share := share_in_4_bits(base_model)) else None,
+        "quantized_share": share,  # of the base's weights
+        "precision": str(base_model.dtype).removeprefix("torch."),  # of the others
         "data_fingerprint": fingerprint,
         "libraries": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         "metrics": dict(metrics),
     }
-    write_text(folder / "README.md", _card(provenance, names))
+    write_text(folder / "README.md", _CARD.render(provenance, templates=names))
     write_json(folder / "provenance.json", provenance)
     return folder
 
@@ -110,18 +123,3 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path, templates:
     tokenizer.chat_template = chat if len(chat) > 1 else chat.get("default")
     tokenizer.save_pretrained(folder)
     tokenizer.chat_template = before
-
-
-def _card(provenance: Mapping[str, Any], templates: Sequence[str]) -> str:
-    base, metrics, libraries = (provenance[key] for key in ("base", "metrics", "libraries"))
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {value:,.4g} |" for name, value in metrics.items())
-    return _CARD.format(
-        base=base["name"],
-        how="4-bit NormalFloat with double quantisation" if provenance["quantization"] else "full precision",
-        hash=base["weights_sha256"][:16],
-        templates=", ".join(f"`{name}`" for name in templates),
-        first=templates[0],
-        rows=rows,
-        fingerprint=provenance["data_fingerprint"],
-        libraries=", ".join(f"{name} {number}" for name, number in libraries.items()),
-    )

@@ -73,7 +73,7 @@ def prepare() -> Path:
         return FOLDER
     if foreign := _foreign_files():
         raise PrepareError(f"{LOCATION} holds files of somebody else ({foreign[0]}): move them away, then {MAKE}")
-    gguf, part = _gguf(), _part()
+    gguf, part = find_gguf(), _part()
     try:
         FOLDER.parent.mkdir(exist_ok=True)
         _remove_old_parts()
@@ -94,7 +94,7 @@ def prepare() -> Path:
     return FOLDER
 
 
-def _gguf() -> Path:
+def find_gguf() -> Path:
     """The GGUF file of the installed package, which is not imported: what it imports itself is not there."""
     try:
         files = distribution(PACKAGE).files or []

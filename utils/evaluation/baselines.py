@@ -1,9 +1,8 @@
 """What a fine-tuned model has to beat: methods that need no language model, fitted to the same training records.
 
 Each function takes training records and returns a function from records to answers, one string each, in the form that
-the model is asked for; so every score of `table` fits them as it is. They read the instruction and the
-input of a record, never the field that is asked for. What this module does not do: tune itself; the settings are the
-ones that such a baseline usually has.
+the model is asked for; so `score` fits them as it is. They read the instruction and the input of a record, never the
+field that is asked for. The settings are the ones that such a baseline usually has; nothing is tuned.
 
     >>> from utils.records import Record
     >>> from utils.prompts import ALPACA
@@ -13,19 +12,14 @@ ones that such a baseline usually has.
     ['yes']
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from utils.prompts import PromptTemplate
+from utils.quality import TOKEN, tfidf_model, tfidf_vectorizer
 from utils.records import Record, format_phrases, parse_phrases
 
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
 Baseline = Callable[[Sequence[Record]], list[str]]
-TOKEN = re.compile(r"\w+|[^\w\s]")  # a word, or one other character: what stands between two phrases, too
 
 
 def constant_answer(records: Sequence[Record], template: PromptTemplate) -> Baseline:
@@ -47,16 +41,12 @@ def tfidf_classifier(records: Sequence[Record]) -> Baseline:
     Raises:
         ValueError: no records, all of one label, which leaves nothing to tell apart, or none with a text.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
     labels = [record.output for record in _some(records)]
     if len(set(labels)) < 2:
         raise ValueError(f"all {len(labels)} records have the label {labels[0]!r}: pass records of two labels or more")
     if not any(TOKEN.search(record.input) for record in records):
         raise ValueError(f"all {len(labels)} records have an empty input: pass records with the text in `input`")
-    # C=10: TF-IDF rows have length 1, on which the default of 1 holds the weights down too much.
-    model = make_pipeline(_vectorizer(), LogisticRegression(C=10, max_iter=1000))
+    model = tfidf_model()
     model.fit([record.input for record in records], labels)
     return lambda asked: [str(label) for label in model.predict([record.input for record in asked])] if asked else []
 
@@ -88,7 +78,7 @@ def nearest_answer(records: Sequence[Record], template: PromptTemplate) -> Basel
     import numpy as np
 
     prompts, answers = zip(*map(template.render, _some(records)), strict=True)
-    vectorizer = _vectorizer()
+    vectorizer = tfidf_vectorizer()
     known = vectorizer.fit_transform(prompts)  # rows of length 1, so a product of two is their cosine
 
     def answer(asked: Sequence[Record]) -> list[str]:
@@ -98,12 +88,6 @@ def nearest_answer(records: Sequence[Record], template: PromptTemplate) -> Basel
         return [answers[int(np.asarray(row.todense()).argmax())] for row in likeness]
 
     return answer
-
-
-def _vectorizer() -> "TfidfVectorizer":
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN.pattern)
 
 
 def _known_phrases(text: str, known: set[str]) -> list[str]:

@@ -6,7 +6,7 @@ the same for one sample (the tests compare), but not for rows and runs at once, 
 alike. What this module does not do: say which answer is right (`metrics`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,11 +35,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Interval:
-    """A score or a difference with its 95 % interval; prints as `0.93 [0.88, 0.97]`."""
+    """A score or a difference with its 95 % interval; prints as `0.93 [0.88, 0.97]`, unpacks into its three numbers."""
 
     value: float
     low: float
     high: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.value, self.low, self.high))
 
     def __str__(self) -> str:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"

@@ -1,4 +1,4 @@
-"""Generate fast: 4-bit weights are expanded once per call rather than once per token, and rows that ended make room.
+"""Generate fast: what prompts begin with is read once, and rows that ended make room for the others.
 
 Neither changes an answer. Greedy is greedy for every model: what its own `generation_config` asks for is left out.
 What this module does not do: make prompts, read answers (`generation`), or decode speculatively.
@@ -11,40 +11,33 @@ from contextlib import contextmanager
 from threading import RLock
 
 import torch
-from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from torch import nn
-from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteriaList
+from transformers import (
+    DynamicCache,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteriaList,
+    TextIteratorStreamer,
+)
 from transformers.cache_utils import DynamicLayer, LinearAttentionCacheLayerMixin
 
-EXPANDED_BYTES = 2 * 2**30  # a model that would take more stays in 4 bits
 _FEW = 8  # rows; with fewer, a step takes hardly less time
 _SETTINGS = RLock()  # a model has its settings once, whoever generates with it
+AS_TEXT = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}  # how ids become an answer
 
-Place = tuple[nn.Module, str, nn.Module]  # a layer, and where it hangs
 
+class UpToEnd(TextIteratorStreamer):
+    """The text of an answer piece by piece, without the token that ends it, which not every tokenizer calls special."""
 
-@contextmanager
-def expanded(model: PreTrainedModel | PeftModel) -> Iterator[None]:
-    """Inside the block, 4-bit layers and LoRA layers are plain ones; afterwards they are what they were.
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, **AS_TEXT)
+        self.ends = ends
 
-    A 4-bit layer expands its weights at every call, and LoRA adds two products: with a small model, most of the time of
-    a token. The plain weights are those that the layer computes with. A LoRA update is added to them if they are fp32;
-    in 16 bits the sum would round most of it away, so there it stays beside them. For inference only; switch adapters
-    on or off outside the block.
-    """
-    places = list(_places(model))
-    if sum(layer.in_features * layer.out_features for *_, layer in places) * model.dtype.itemsize > EXPANDED_BYTES:
-        places = []
-    for parent, name, layer in places:
-        setattr(parent, name, _plain(layer))
-    try:
-        yield
-    finally:
-        for parent, name, layer in places:
-            setattr(parent, name, layer)
+    def put(self, value: torch.Tensor) -> None:
+        if self.next_tokens_are_prompt or int(value) not in self.ends:
+            super().put(value)
 
 
 @contextmanager
@@ -89,7 +82,7 @@ def decode(
     prompts: Sequence[Sequence[int]],
     config: GenerationConfig,
 ) -> list[list[int]]:
-    """The ids that follow each prompt: at most `config.max_new_tokens`; behind an end token, if any, is padding.
+    """The ids that follow each prompt: at most `config.max_new_tokens`; after an end token, if any, comes padding.
 
     `model.generate` computes every row until the last one has ended. Here it pauses whenever half of them have, and
     goes on with the others and their part of the cache, where the cache has parts.
@@ -155,39 +148,3 @@ def _shared_start(
     model(input_ids=torch.tensor([start], device=model.device), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(len(prompts))
     return start, cache
-
-
-def _places(parent: nn.Module) -> Iterator[Place]:
-    for name, layer in parent.named_children():
-        if _can_expand(layer) or _can_fold(layer):
-            yield parent, name, layer
-        else:
-            yield from _places(layer)
-
-
-def _can_expand(layer: nn.Module) -> bool:
-    return isinstance(layer, Linear4bit) and layer.compute_dtype in (None, layer.weight.quant_state.dtype)
-
-
-def _can_fold(layer: nn.Module) -> bool:
-    """Whether `layer` is a linear one with plain LoRA beside it, and precise enough to hold the sum."""
-    if not isinstance(layer, LoraLayer) or not isinstance(layer.base_layer, nn.Linear):
-        return False
-    if layer.merged or layer.lora_variant or any(layer.lora_bias.values()):
-        return False
-    weight = layer.base_layer.weight
-    return (weight.quant_state if _can_expand(layer.base_layer) else weight).dtype == torch.float32
-
-
-def _plain(layer: nn.Module) -> nn.Linear:
-    """A linear layer that computes what `layer`, with its active adapters, computes."""
-    base = layer.base_layer if isinstance(layer, LoraLayer) else layer
-    weight = dequantize_4bit(base.weight.data, base.weight.quant_state) if isinstance(base, Linear4bit) else base.weight
-    if isinstance(layer, LoraLayer) and not layer.disable_adapters:
-        for adapter in layer.active_adapters:
-            if adapter in layer.lora_A:
-                weight = weight + layer.get_delta_weight(adapter).to(weight.dtype)
-    with torch.device("meta"):
-        plain = nn.Linear(layer.in_features, layer.out_features, bias=False)
-    plain.weight, plain.bias = nn.Parameter(weight.data, requires_grad=False), base.bias
-    return plain.eval()

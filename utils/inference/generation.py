@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     StoppingCriteriaList,
-    TextIteratorStreamer,
 )
 
-from utils.inference.decoding import decode, expanded, without_own_settings
+from utils.inference.decoding import AS_TEXT, UpToEnd, decode, without_own_settings
+from utils.models import expanded_for_generation
 from utils.prompts import PromptTemplate, encode_prompts
 from utils.records import Record
 
@@ -92,7 +92,7 @@ def answer_prompts(
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
     answers: dict[int, Answer] = {}
-    with _own_randomness(model, seed), expanded(model):
+    with _own_randomness(model, seed), expanded_for_generation(model):
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             written = decode(model, tokenizer, [prompts[row] for row in batch], config)
@@ -120,7 +120,7 @@ def stream(
     [prompt] = encode_prompts([record], template, tokenizer)
     check_room(model, [prompt], max_new_tokens)
     config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
-    streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    streamer = UpToEnd(tokenizer, config.eos_token_id)
     left, errors = Event(), []
 
     def hung_up(ids: torch.Tensor, scores: torch.Tensor, **_) -> torch.Tensor:
@@ -152,7 +152,7 @@ def stream(
 
 def _answer(new: list[int], prompt_tokens: int, ends: list[int], tokenizer: PreTrainedTokenizerBase) -> Answer:
     end = next((i for i, token in enumerate(new) if token in ends), None)
-    text = tokenizer.decode(new[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = tokenizer.decode(new[:end], **AS_TEXT)
     return Answer(text, end is not None, prompt_tokens, len(new[:end]))
 
 

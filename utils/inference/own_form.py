@@ -13,8 +13,10 @@ from peft import PeftModel
 from transformers import Cache, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from utils.inference.decoding import expanded, has_running_state, lay_out
+from utils.inference.answer_tree import can_branch, tree_log_probabilities
+from utils.inference.decoding import has_running_state, lay_out
 from utils.inference.generation import Answer, answer_prompts, check_room
+from utils.models import expanded_for_generation
 from utils.prompts import REVERSE_INSTRUCTION, PlainEncoder, PromptTemplate
 from utils.records import Record
 
@@ -92,7 +94,7 @@ def likeliest(
     ends, scores = _answer_ids(tokenizer, answers, after), {}
     check_room(model, prompts, max(map(len, ends)))
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
-    with expanded(model):
+    with expanded_for_generation(model):
         while order:  # padding costs like text: none is under three quarters of the longest of its batch
             alike = sum(4 * len(prompts[row]) >= 3 * len(prompts[order[0]]) for row in order[:batch_size])
             batch, order = order[:alike], order[alike:]
@@ -124,6 +126,8 @@ def _log_probabilities(model, tokenizer, prompts, ends) -> torch.Tensor:
         return out.logits[:, -last:].float().log_softmax(dim=-1), getattr(out, "past_key_values", None)
 
     first, cache = read(ids, cache, 1)
+    if can_branch(model, cache):
+        return tree_log_probabilities(model, ends, first[:, -1], cache, mask[:, : ids.shape[1]])
     columns, alone = [], has_running_state(model)
     for *answer, eos in ends:
         logs, grown = first, None

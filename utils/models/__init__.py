@@ -1,19 +1,24 @@
 """Base models: loaded in 4 bits that are right, measured in bytes, and told apart."""
 
-from utils.models.base import BUNDLED, Device, ModelError, find_device, load_base, load_config, quiet_peft
-from utils.models.expansion import expanded_for_training, keep_freed_memory
-from utils.models.identity import base_identity, local_folder
+from utils.models.architectures import ARCHITECTURES, architecture_table
+from utils.models.base import Device, find_device, load_base, load_config, quiet_peft
+from utils.models.expansion import expanded_for_generation, expanded_for_training, keep_freed_memory
+from utils.models.identity import base_identity
+from utils.models.location import BUNDLED, ModelError, local_folder
 from utils.models.memory import GIB, MODELS, estimate
-from utils.models.nf4 import nf4_config, protect_nf4
+from utils.models.nf4 import nf4_config, protect_nf4, share_in_4_bits
 
 __all__ = [
+    "ARCHITECTURES",
     "BUNDLED",
     "Device",
     "GIB",
     "MODELS",
     "ModelError",
+    "architecture_table",
     "base_identity",
     "estimate",
+    "expanded_for_generation",
     "expanded_for_training",
     "find_device",
     "keep_freed_memory",
@@ -23,4 +28,5 @@ __all__ = [
     "nf4_config",
     "protect_nf4",
     "quiet_peft",
+    "share_in_4_bits",
 ]

@@ -1,28 +1,28 @@
-"""For a training run on a CPU, the frozen 4-bit weights are expanded once rather than at every step.
+"""Frozen 4-bit layers become plain ones for a while: weights are expanded once rather than at every step or token.
 
-The expanded weights are the values that the 4-bit ones stand for, in the precision that they are multiplied in: forward
-and backward pass give what they gave. Afterwards the 4-bit layers are back in their places, so what is saved belongs
-to them. It takes 2 or 4 bytes a weight instead of half a byte, and is left undone where that does not fit.
+The plain weights are the values that the 4-bit ones stand for, in the precision that they are multiplied in, so what
+the model computes stays what it was. Afterwards the 4-bit layers are back in their places, and what is saved belongs to
+them. It takes 2 or 4 bytes a weight instead of half a byte, and is left undone where that does not fit.
 """
 
 import ctypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psutil
 import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 from torch import nn
+from transformers import PreTrainedModel
 
-SHARE_OF_MEMORY = 0.5  # of what is free; activations need the rest
+SHARE_OF_MEMORY = 0.5  # of what is free in training; activations need the rest
+EXPANDED_BYTES = 2 * 2**30  # in generation, a model that would take more stays in 4 bits
 
-
-def expanded_bytes(model: nn.Module, dtype: torch.dtype) -> int:
-    """What the 4-bit layers of `model` would take in `dtype`, in bytes."""
-    layers = (module for module in model.modules() if isinstance(module, Linear4bit))
-    return sum(layer.in_features * layer.out_features for layer in layers) * dtype.itemsize
+Place = tuple[nn.Module, str, nn.Module]  # a layer, and where it hangs
 
 
 @contextmanager
@@ -31,16 +31,27 @@ def expanded_for_training(model: nn.Module, dtype: torch.dtype) -> Iterator[bool
 
     On a GPU nothing is done: its memory is dear, and it expands a weight while it waits for the next.
     """
+    places = list(_places(model, lambda layer: isinstance(layer, Linear4bit)))
     on_cpu = next(model.parameters()).device.type == "cpu"
-    fits = expanded_bytes(model, dtype) <= SHARE_OF_MEMORY * psutil.virtual_memory().available
-    places = list(_four_bit_layers(model)) if on_cpu and fits else []
-    for parent, name, layer in places:
-        setattr(parent, name, _plain(layer, dtype))
-    try:
+    if not on_cpu or _bytes(places, dtype) > SHARE_OF_MEMORY * psutil.virtual_memory().available:
+        places = []
+    with _replaced(places, lambda layer: _plain(layer, _expanded_weight(layer).to(dtype))):
         yield bool(places)
-    finally:
-        for parent, name, layer in places:
-            setattr(parent, name, layer)
+
+
+@contextmanager
+def expanded_for_generation(model: PreTrainedModel | PeftModel) -> Iterator[None]:
+    """Inside the block 4-bit layers and LoRA layers are plain ones.
+
+    A 4-bit layer expands its weights at every call, and LoRA adds two products: with a small model, most of the time of
+    a token. A LoRA update is added to the weights if they are fp32; in 16 bits the sum would round most of it away, so
+    there it stays beside them. Switch adapters on or off outside the block.
+    """
+    places = list(_places(model, lambda layer: _can_expand(layer) or _can_fold(layer)))
+    if _bytes(places, model.dtype) > EXPANDED_BYTES:
+        places = []
+    with _replaced(places, lambda layer: _plain(layer, _folded_weight(layer))):
+        yield
 
 
 def keep_freed_memory() -> None:
@@ -62,18 +73,66 @@ def keep_freed_memory() -> None:
     mallopt(m_top_pad, 64 << 20)
 
 
-def _four_bit_layers(parent: nn.Module) -> Iterator[tuple[nn.Module, str, Linear4bit]]:
+def _places(parent: nn.Module, wanted: Callable[[nn.Module], bool]) -> Iterator[Place]:
+    """The outermost layers that are wanted."""
     for name, layer in parent.named_children():
-        if isinstance(layer, Linear4bit):
+        if wanted(layer):
             yield parent, name, layer
         else:
-            yield from _four_bit_layers(layer)
+            yield from _places(layer, wanted)
 
 
-def _plain(layer: Linear4bit, dtype: torch.dtype) -> nn.Linear:
+def _bytes(places: list[Place], dtype: torch.dtype) -> int:
+    """What the weights of these layers take when they are plain ones in `dtype`."""
+    return sum(layer.in_features * layer.out_features for *_, layer in places) * dtype.itemsize
+
+
+@contextmanager
+def _replaced(places: list[Place], plain: Callable[[nn.Module], nn.Linear]) -> Iterator[None]:
+    try:
+        for parent, name, layer in places:
+            setattr(parent, name, plain(layer))
+        yield
+    finally:
+        for parent, name, layer in places:
+            setattr(parent, name, layer)
+
+
+def _plain(layer: nn.Module, weight: torch.Tensor) -> nn.Linear:
     with torch.device("meta"):
         plain = nn.Linear(layer.in_features, layer.out_features, bias=False)
-    weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
-    plain.weight = nn.Parameter(weight.view(layer.out_features, layer.in_features), requires_grad=False)
-    plain.bias = layer.bias
+    plain.weight = nn.Parameter(weight.data.view(layer.out_features, layer.in_features), requires_grad=False)
+    plain.bias = (layer.base_layer if isinstance(layer, LoraLayer) else layer).bias
     return plain.train(layer.training)
+
+
+def _expanded_weight(layer: nn.Linear) -> torch.Tensor:
+    if not isinstance(layer, Linear4bit):
+        return layer.weight
+    return dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+
+
+def _can_expand(layer: nn.Module) -> bool:
+    """Whether `layer` is a 4-bit one that multiplies in the precision in which its weights are expanded."""
+    return isinstance(layer, Linear4bit) and layer.compute_dtype in (None, layer.weight.quant_state.dtype)
+
+
+def _can_fold(layer: nn.Module) -> bool:
+    """Whether `layer` is a linear one with plain LoRA beside it, and precise enough to hold the sum."""
+    if not isinstance(layer, LoraLayer) or not isinstance(layer.base_layer, nn.Linear):
+        return False
+    if layer.merged or layer.lora_variant or any(layer.lora_bias.values()):
+        return False
+    weight = layer.base_layer.weight
+    return (weight.quant_state if _can_expand(layer.base_layer) else weight).dtype == torch.float32
+
+
+def _folded_weight(layer: nn.Module) -> torch.Tensor:
+    """The weight of a linear layer, with its active adapters added to it."""
+    if not isinstance(layer, LoraLayer):
+        return _expanded_weight(layer)
+    weight = _expanded_weight(layer.base_layer)
+    for adapter in [] if layer.disable_adapters else layer.active_adapters:
+        if adapter in layer.lora_A:
+            weight = weight + layer.get_delta_weight(adapter).to(weight.dtype)
+    return weight

@@ -13,7 +13,7 @@ from huggingface_hub import try_to_load_from_cache
 
 from utils.bundled_model import smollm2
 from utils.files import ROOT
-from utils.models.base import local_folder
+from utils.models.location import local_folder
 
 WHOLE_BYTES = 64 * 2**20  # weights files up to this size are read whole
 

@@ -1,9 +1,9 @@
 """How much memory fine-tuning needs, from a model's config alone: nothing is downloaded, no weights are made.
 
-Weights and adapters are counted on PyTorch's meta device. Activations are not guessed from a formula either: one and
-two layers of the model run on fake tensors, which have shapes but no contents, and what autograd keeps for the
-backward pass is added up; the rest of the layers cost the same. What this module does not do: count the CUDA context
-(half a GiB or so), fragmentation, or a second GPU.
+Weights and adapters are counted on PyTorch's meta device, where the code that loads a model in 4 bits says which layers
+it takes. Activations are not guessed from a formula either: one and two layers of the model run on fake tensors, which
+have shapes but no contents, and what autograd keeps for the backward pass is added up; other layers of their kind cost
+the same. What this module does not do: count the CUDA context (half a GiB or so), fragmentation, or a second GPU.
 """
 
 import copy
@@ -12,18 +12,24 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
+from transformers.pytorch_utils import Conv1D
+from transformers.quantizers.quantizer_bnb_4bit import Bnb4BitHfQuantizer
 
 from utils.models.base import quiet_peft
+from utils.models.location import ModelError
+from utils.models.nf4 import nf4_config
 
 GIB = 2**30
 # A byte holds two 4-bit weights; each 64 of them share a scale of one byte, each 256 scales one of four bytes.
 NF4_BYTES = 1 / 2 + 1 / 64 + 4 / (64 * 256)
 # SFTTrainer scores so many positions and vocabulary entries at a time instead of building all logits at once.
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
+_CUBLAS = 32 * 2**20  # what the library for matrix products takes for itself, on a recent GPU
 
 # Shapes as published in the models' config.json files; enough for an estimate, and nothing to download.
 MODELS: dict[str, PretrainedConfig] = {
@@ -58,7 +64,7 @@ class MemoryEstimate:
         optimizer: AdamW's two moments, fp32.
         activations: what the forward pass keeps for the backward pass.
         logits: scores over the vocabulary, one tile at a time.
-        workspace: the largest quantised weight, expanded while it is used.
+        workspace: the largest quantised weight, expanded while it is used, and what cuBLAS takes.
     """
 
     weights: float
@@ -82,6 +88,7 @@ def estimate(
     length: int = 1024,
     rank: int = 16,
     activation_checkpointing: bool = True,
+    labelled: float = 1.0,
 ) -> MemoryEstimate:
     """Estimate the memory of one training step with `utils.training`'s settings in bf16 autocast.
 
@@ -90,9 +97,11 @@ def estimate(
         method: "qlora" (NF4 base), "lora" (bf16 base), or "full" (fp32 weights, all of them trained).
         batch_size: rows per forward pass (`micro_batch_size`), each padded to `length` tokens.
         rank: of the adapters; unused in full fine-tuning.
+        labelled: the share of the tokens that carry a label; only these meet the vocabulary.
 
     Raises:
         ValueError: an unknown method.
+        ModelError: the model does not run on fake tensors. It may be trained all the same.
 
     >>> from transformers import LlamaConfig
     >>> round(estimate(LlamaConfig(), method="full").weights / GIB, 1)  # 6.7 B weights of 4 bytes
@@ -100,46 +109,67 @@ def estimate(
     """
     if method not in ("qlora", "lora", "full"):
         raise ValueError(f"method is {method!r}: use 'qlora', 'lora' or 'full'")
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    head = model.get_output_embeddings()
-    linear = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
-    everything = sum(parameter.numel() for parameter in model.parameters())
-    in_linear = sum(weight.numel() for weight in linear)
-    adapter = 0 if method == "full" else rank * sum(sum(weight.shape) for weight in linear)
+    try:
+        everything, adapter, four_bit = _count(config, rank)
+        kinds = _kinds_of_layers(config)
+        one = _saved_bytes(config, method, batch_size, length, rank, kinds[:1])
+        two = {kind: _saved_bytes(config, method, batch_size, length, rank, [kinds[0], kind]) for kind in set(kinds)}
+    except Exception as error:  # whatever a modelling file does with shapes that have no contents
+        raise ModelError(f"the memory of {config.model_type} cannot be estimated: {error}") from error
+    in_4_bits = sum(four_bit)
     weights = {
-        "qlora": in_linear * NF4_BYTES + (everything - in_linear) * 2,
+        "qlora": in_4_bits * NF4_BYTES + (everything - in_4_bits) * 2,
         "lora": everything * 2,
         "full": everything * 4,
     }[method]
+    adapter = 0 if method == "full" else adapter
     trained = everything if method == "full" else adapter
-    layers, tokens = config.get_text_config().num_hidden_layers, batch_size * length
-    one, two = (_saved_bytes(config, method, batch_size, length, rank, layers=n) for n in (1, 2))
-    per_layer, rest = two - one, 2 * one - two
+    tokens, vocabulary = batch_size * length, config.get_text_config().vocab_size
+    costs = {kind: size - one for kind, size in two.items()}
+    rest = one - costs[kinds[0]]
     if activation_checkpointing:  # each layer keeps its input; one at a time is computed again
         stream = 4 if method == "full" else 2
-        activations = rest + layers * tokens * config.get_text_config().hidden_size * stream + per_layer
+        kept = len(kinds) * tokens * config.get_text_config().hidden_size * stream + max(costs.values())
     else:
-        activations = rest + layers * per_layer
-    vocabulary = config.get_text_config().vocab_size
+        kept = sum(costs[kind] for kind in kinds)
     return MemoryEstimate(
         weights=weights,
         adapters=adapter * 4,
         gradients=trained * 4,
         optimizer=trained * 8,
-        activations=activations,
-        logits=2 * 2 * min(tokens, _TILE_TOKENS) * min(vocabulary, _TILE_VOCABULARY),
-        workspace=max(weight.numel() for weight in linear) * 2 if method == "qlora" else 0,
+        activations=rest + kept,
+        logits=2 * 2 * min(tokens * labelled, _TILE_TOKENS) * min(vocabulary, _TILE_VOCABULARY),
+        workspace=_CUBLAS + (max(four_bit, default=0) * 2 if method == "qlora" else 0),
     )
 
 
-def _saved_bytes(config: PretrainedConfig, method: str, batch_size: int, length: int, rank: int, *, layers: int) -> int:
-    """Bytes that autograd keeps after a forward pass of the first `layers` layers, weights not counted."""
+def _count(config: PretrainedConfig, rank: int) -> tuple[int, int, list[int]]:
+    """How many weights there are, how many adapters of `rank` have, and how many each layer has that goes to 4 bits."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(copy.deepcopy(config), trust_remote_code=False)
+    everything, head = sum(parameter.numel() for parameter in model.parameters()), model.get_output_embeddings()
+    linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear | Conv1D) and m is not head]
+    adapter = rank * sum(sum(layer.weight.shape) for layer in linear)
+    Bnb4BitHfQuantizer(nf4_config(torch.bfloat16), pre_quantized=False).preprocess_model(model, device_map={"": "cpu"})
+    four_bit = [m.in_features * m.out_features for m in model.modules() if isinstance(m, Linear4bit)]
+    return everything, adapter, four_bit
+
+
+def _kinds_of_layers(config: PretrainedConfig) -> list[str]:
+    """For each layer what it is, where a model mixes kinds ("full_attention", "linear_attention")."""
+    text = config.get_text_config()
+    return list(getattr(text, "layer_types", None) or ["layer"] * text.num_hidden_layers)
+
+
+def _saved_bytes(
+    config: PretrainedConfig, method: str, batch_size: int, length: int, rank: int, kinds: list[str]
+) -> int:
+    """Bytes that autograd keeps after a forward pass of layers of these kinds, weights not counted."""
     small = copy.deepcopy(config)
     text = small.get_text_config()
-    text.num_hidden_layers = layers
+    text.num_hidden_layers = len(kinds)
     if getattr(text, "layer_types", None):
-        text.layer_types = text.layer_types[:layers]
+        text.layer_types = kinds
     dtype = torch.float32 if method == "full" else torch.bfloat16
     with torch.device("meta"), quiet_peft():
         model = AutoModelForCausalLM.from_config(small, dtype=dtype, trust_remote_code=False)
@@ -168,5 +198,6 @@ def _saved_bytes(config: PretrainedConfig, method: str, batch_size: int, length:
             stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
             if method == "qlora":  # on a GPU, PEFT's 4-bit layers leave their input to autocast: no copy in 32 bits
                 stack.enter_context(disable_input_dtype_casting(model))
-            backbone.train()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+            # No mask: on a GPU, one that hides nothing is not made, and rows of one batch are of about one length.
+            backbone.train()(input_ids=ids, use_cache=False)
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)

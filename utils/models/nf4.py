@@ -2,11 +2,11 @@
 
 1. On CPUs with AVX512-BF16, the first forward in eval mode repacks a layer's weights, and the backward pass then
    reads them in the old layout: gradients, saved weights and merged weights come out wrong.
-2. On CPUs with AVX512, weights whose rows are no multiple of 64 long (hidden size 224, say) are expanded with the
+2. On CPUs with AVX512, weights whose rows are not a multiple of 64 long (hidden size 224, say) are expanded with the
    scales of the wrong blocks: a relative error of 0.25 instead of 0.09.
 
-Neither gives an error message; `tests/test_nf4.py` tells when a later version makes this module unnecessary. What it
-does not do: touch GPUs, or weights of other formats.
+Neither gives an error message; `tests/models/test_nf4.py` tells when a later version makes this module unnecessary.
+What it does not do: touch GPUs, or weights of other formats.
 """
 
 import warnings
@@ -15,7 +15,7 @@ from math import prod
 
 import bitsandbytes  # noqa: F401  (registers the operators that are mended below)
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit, Params4bit
 from transformers import BitsAndBytesConfig
 
 _OPERATOR = "bitsandbytes::dequantize_4bit"
@@ -36,6 +36,13 @@ def protect_nf4(model: torch.nn.Module) -> None:
             module.support_avx512bf16_for_cpu = False
     if not _mended:
         _mend_dequantization()
+
+
+def share_in_4_bits(model: torch.nn.Module) -> float:
+    """The share of a model's weights that are in 4 bits, counted from its layers; adapters on it are not counted."""
+    four = sum(layer.in_features * layer.out_features for layer in model.modules() if isinstance(layer, Linear4bit))
+    others = (p for name, p in model.named_parameters() if not isinstance(p, Params4bit) and "lora_" not in name)
+    return four / (four + sum(parameter.numel() for parameter in others))
 
 
 def _mend_dequantization() -> None:

@@ -1,17 +1,19 @@
-"""How long the rows are in tokens, and the one thing that may be cut when a row is too long: the end of its data.
+"""How long the rows are in tokens, and what may go when a row is too long: the end of its data, or the first turns.
 
 What this module does not do: decide what happens to a long record (`encoding.encode` is told), or cut an answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from utils.prompts.plain_text import PlainEncoder
-from utils.prompts.templates import PromptTemplate
+from utils.records import exchanges, without_first_exchange
 
 if TYPE_CHECKING:
+    from utils.prompts.rows import Row
     from utils.records import Record
+
+Code = Callable[[list["Record"]], list["Row"]]
 
 
 def length_audit(lengths: Sequence[int], *, max_length: int) -> dict[str, float]:
@@ -28,23 +30,46 @@ def length_audit(lengths: Sequence[int], *, max_length: int) -> dict[str, float]
 
 
 def shorten(
-    records: Mapping[int, "Record"], template: PromptTemplate, encoder: PlainEncoder, *, room: Mapping[int, int]
-) -> dict[int, "Record"]:
-    """The records with as much of `template.data_field` as lets their prompt have `room[row]` tokens.
+    records: Mapping[int, "Record"], field: str | None, code: Code, *, max_length: int
+) -> dict[int, tuple["Record", str]]:
+    """The records that fit into `max_length` tokens without the end of their data or their first exchanges.
 
-    A record is left out if no character of its data can stay, or if the template shows none. The place of the cut is
-    found by halving, all records in step, so that the tokenizer is called once a step and not once a record.
+    Args:
+        field: the field with the data, `template.data_field`. Of a conversation earlier exchanges go instead.
+        code: makes the rows of records, of which only the size is read; one of size 0 was refused.
+
+    Returns:
+        The shortened records, each with what was done to it; those of which nothing would be left are missing.
     """
-    field, found = template.data_field, {}
-    spans = {row: (0, len(getattr(record, field))) for row, record in records.items()} if field else {}
-    while sizes := {row: sum(span) // 2 for row, span in spans.items() if span[1] - span[0] > 1}:
-        cut = {
-            row: replace(records[row], **{field: getattr(records[row], field)[: sizes[row]].rstrip()}) for row in sizes
-        }
-        ids, _ = encoder.ids([template.prompt(record) for record in cut.values()])
-        for (row, record), prompt in zip(cut.items(), ids, strict=True):
-            fits = len(prompt) <= room[row]
-            spans[row] = (sizes[row], spans[row][1]) if fits else (spans[row][0], sizes[row])
+    single = {row: record for row, record in records.items() if not record.history}
+    chats = {row: record for row, record in records.items() if record.history}
+    found = _with_less_data(single, field, code, max_length) if field else {}
+    return found | _with_fewer_exchanges(chats, code, max_length)
+
+
+def _with_less_data(records, field: str, code: Code, max_length: int) -> dict[int, tuple["Record", str]]:
+    """As much data as there is room for. The place of the cut is found by halving, all records in step, so that the
+    tokenizer is called once a step and not once a record."""
+    found, spans = {}, {row: (0, len(getattr(record, field))) for row, record in records.items()}
+    while middles := {row: sum(span) // 2 for row, span in spans.items() if span[1] - span[0] > 1}:
+        cut = {}
+        for row, middle in middles.items():
+            cut[row] = replace(records[row], **{field: getattr(records[row], field)[:middle].rstrip()})
+        for (row, record), made in zip(cut.items(), code(list(cut.values())), strict=True):
+            fits = 0 < made.size <= max_length
+            spans[row] = (middles[row], spans[row][1]) if fits else (spans[row][0], middles[row])
             if fits and getattr(record, field):
-                found[row] = record
+                before, after = len(getattr(records[row], field)), len(getattr(record, field))
+                found[row] = record, f"{field} cut from {before} to {after} characters"
+    return found
+
+
+def _with_fewer_exchanges(records, code: Code, max_length: int) -> dict[int, tuple["Record", str]]:
+    found, left, gone = {}, dict(records), 0
+    while left := {row: without_first_exchange(record) for row, record in left.items() if record.history}:
+        gone += 1
+        for (row, record), made in zip(list(left.items()), code(list(left.values())), strict=True):
+            if 0 < made.size <= max_length:
+                found[row] = record, f"the first {gone} of {len(exchanges(records[row]))} exchanges left out"
+                del left[row]
     return found

@@ -6,7 +6,7 @@ module does not do: add BOS or EOS (it only says what a tokenizer puts before a 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -65,10 +65,7 @@ class PlainEncoder:
         Raises:
             ValueError: a text is no valid Unicode.
         """
-        for text in texts:
-            if not text.isascii() and (half := HALF_A_PAIR.search(text)):
-                around = text[max(half.start() - 30, 0) : half.end() + 30]
-                raise ValueError(f"{around!r} holds half a surrogate pair, which is no valid Unicode: repair the text")
+        check_unicode(texts)
         if not texts:
             return [], {}
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
@@ -99,20 +96,37 @@ class PlainEncoder:
 
     @cached_property
     def _stricter(self) -> "RustTokenizer":
-        """A copy for texts in which a special token came through.
-
-        Phi-3 does not declare its `</s>` special: here it is. T5's kind (Unigram) has `</s>` among its ordinary pieces:
-        here the first character of each such spelling is split off, behind the tokenizer's own splits.
-        """
+        """A copy for texts in which a special token came through: Phi-3 does not declare its `</s>` special, here it
+        is."""
         backend, spellings = self.tokenizer.backend_tokenizer, set(self.commands.values())
         state = json.loads(backend.to_str())
         for token in state["added_tokens"]:
             token["special"] |= token["content"] in spellings
         stricter = type(backend).from_str(json.dumps(state))
-        first = "|".join(f"{re.escape(text[0])}(?={re.escape(text[1:])})" for text in spellings if len(text) > 1)
-        steps = [stricter.pre_tokenizer] if stricter.pre_tokenizer else []
-        stricter.pre_tokenizer = InTurn([*steps, Split(Regex(first), "isolated")])
+        split_spellings(stricter, spellings)
         return stricter
+
+
+def check_unicode(texts: Iterable[str]) -> None:
+    """Refuse what no tokenizer can read.
+
+    Raises:
+        ValueError: a text is not valid Unicode.
+    """
+    for text in texts:
+        if not text.isascii() and (half := HALF_A_PAIR.search(text)):
+            around = text[max(half.start() - 30, 0) : half.end() + 30]
+            raise ValueError(f"{around!r} holds half a surrogate pair, which is no valid Unicode: repair the text")
+
+
+def split_spellings(backend: "RustTokenizer", spellings: Iterable[str]) -> None:
+    """Split off the first character of each spelling, after the tokenizer's own splits.
+
+    T5's kind (Unigram) has `</s>` among its ordinary pieces, and would find it in plain text.
+    """
+    first = "|".join(f"{re.escape(text[0])}(?={re.escape(text[1:])})" for text in spellings if len(text) > 1)
+    steps = [backend.pre_tokenizer] if backend.pre_tokenizer else []
+    backend.pre_tokenizer = InTurn([*steps, Split(Regex(first), "isolated")])
 
 
 def _encode(backend: "RustTokenizer", texts: Sequence[str]) -> list[list[int]]:

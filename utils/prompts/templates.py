@@ -3,13 +3,15 @@
 Training text is `prompt + completion + EOS`; inference text is `prompt`, made by the same call. A template is data
 (a few strings), so it fits into a small JSON file and can travel with an adapter.
 What this module does not do: tokenise, add BOS or EOS (`encoding` does), or judge what the records say
-(`utils.quality` does). Standard library only.
+(`utils.quality` does).
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from string import Formatter
 from typing import TYPE_CHECKING, Any
+
+from utils.records import exchanges
 
 if TYPE_CHECKING:
     from utils.records import Record
@@ -107,9 +109,15 @@ class PromptTemplate:
     def render(self, record: "Record") -> tuple[str, str]:
         """Return `(prompt, completion)`: training reads both, inference the prompt alone.
 
+        Of a conversation the prompt is all exchanges before the last answer, each followed by an empty line, where
+        `encode` puts EOS: no text can hold that.
+
         Raises:
             ValueError: a field of the record is no text (None, or NaN from an empty cell of a table).
         """
+        if getattr(record, "history", ()):
+            *before, (prompt, completion) = [self.render(one) for one, _ in exchanges(record)]
+            return "".join(f"{asked}{answer}\n\n" for asked, answer in before) + prompt, completion
         values = {name: getattr(record, name) for name in FIELDS}
         for name, value in values.items():
             if not isinstance(value, str):

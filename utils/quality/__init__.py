@@ -1,13 +1,21 @@
-"""What is wrong with records before any GPU minute is spent: the rules, the linter, and the safe fixes."""
+"""What is wrong with records before any GPU minute is spent: the rules, the linter, label errors, the safe fixes."""
 
+from utils.quality.findings import Finding, Findings, summary
 from utils.quality.fixes import apply_safe_fixes
-from utils.quality.linter import Finding, lint, summary
+from utils.quality.label_errors import label_errors
+from utils.quality.linter import lint
 from utils.quality.rules import RULES
+from utils.quality.tfidf import TOKEN, tfidf_model, tfidf_vectorizer
 
 __all__ = [
     "Finding",
+    "Findings",
     "RULES",
+    "TOKEN",
     "apply_safe_fixes",
+    "label_errors",
     "lint",
     "summary",
+    "tfidf_model",
+    "tfidf_vectorizer",
 ]

@@ -1,10 +1,11 @@
 """The fixes that need no judgement: nothing a reader would notice is changed, only useless rows are dropped."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from utils.quality.rules import IN_TEXT, INVISIBLE, is_placeholder
+from utils.quality.patterns import IN_TEXT, INVISIBLE, is_placeholder
+from utils.quality.personal_data import masked
 from utils.records import Record, format_phrases, parse_phrases
 
 # \x92 and the like were meant as Windows-1252, where they are quotes and dashes; browsers read them so, too.
@@ -22,8 +23,15 @@ class Change:
     action: str
 
 
-def apply_safe_fixes(records: Sequence[Record]) -> tuple[list[Record], list[Change]]:
+def apply_safe_fixes(
+    records: Sequence[Record], *, mask_personal_data: bool = False
+) -> tuple[list[Record], list[Change]]:
     """Apply the fixes that `RULES` calls safe. What changed is reported; a second call changes nothing more.
+
+    Args:
+        records: what is fixed.
+        mask_personal_data: also write "[phone]" and the like in place of what the rule "personal_data" finds, in all
+            texts of a record, phrases included.
 
     >>> fixed, changes = apply_safe_fixes([Record("Say hello", "N/A", "Hello!"), Record("Say hello", "", "")])
     >>> fixed[0].input, [(change.row, change.rule, change.action) for change in changes]
@@ -31,10 +39,12 @@ def apply_safe_fixes(records: Sequence[Record]) -> tuple[list[Record], list[Chan
     """
     kept: list[Record] = []
     changes: list[Change] = []
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple] = set()
+    rules = _EDITS | ({"personal_data": masked} if mask_personal_data else {})
     for row, record in enumerate(records):
-        fixed, edits = _edit(record)
-        texts = fixed.instruction.strip(), fixed.input.strip(), fixed.output.strip()  # as the linter compares them
+        fixed, edits = _edit(record, rules)
+        # as the linter compares them
+        texts = fixed.history, fixed.instruction.strip(), fixed.input.strip(), fixed.output.strip()
         reason = drop_reason(fixed) or ("duplicate" if texts in seen else None)
         if reason:
             changes.append(Change(row, reason, "dropped"))
@@ -60,19 +70,22 @@ def drop_reason(record: Record) -> str | None:
     return None
 
 
-def _edit(record: Record) -> tuple[Record, list[str]]:
+def _edit(record: Record, rules: Mapping[str, Callable[[str], str]]) -> tuple[Record, list[str]]:
     edits = []
-    for rule, change in _EDITS.items():
+    for rule, change in rules.items():
         texts = record.instruction, record.input, record.output
-        if all(text.isascii() for text in texts) and rule in ("invisible_character", "not_nfc"):
+        history = record.history
+        if not history and all(text.isascii() for text in texts) and rule in ("invisible_character", "not_nfc"):
             continue
         instruction, body, output = map(change, texts)
         if record.task == "extraction":  # a phrase may change so that it needs, or no longer needs, an escape
             output = format_phrases([new for old in parse_phrases(record.output) if (new := change(old))])
         if rule == "outer_space":
             instruction, body = texts[:2]
-        if (instruction, body, output) != texts:
-            record = replace(record, instruction=instruction, input=body, output=output)
+        else:
+            history = tuple(turn._replace(content=change(turn.content)) for turn in history)
+        if (instruction, body, output, history) != (*texts, record.history):
+            record = replace(record, instruction=instruction, input=body, output=output, history=history)
             edits.append(rule)
     if drop_reason(record) is None and is_placeholder(record.input):  # last: "N/\u200bA" is one only now
         record = replace(record, input="")

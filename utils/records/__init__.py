@@ -8,7 +8,8 @@ Neither torch nor transformers; pyarrow and datasets are imported when a call ne
 """
 
 from utils.records.classification import CLASSIFICATION_INSTRUCTION, from_labels, unfold_columns
-from utils.records.conversion import Conversion, Record, RowNote
+from utils.records.conversations import from_messages, from_sharegpt
+from utils.records.conversion import Conversion, Record, Turn
 from utils.records.exports import (
     save_dataset,
     to_alpaca,
@@ -18,17 +19,20 @@ from utils.records.exports import (
     to_text,
     to_watsonx,
 )
-from utils.records.extraction import EXTRACTION_INSTRUCTION, from_phrases, from_spans
-from utils.records.instructions import from_documents, from_instructions, from_messages, from_sharegpt
-from utils.records.phrase_types import check_types, tags_at_line_ends, type_of
+from utils.records.extraction import EXTRACTION_INSTRUCTION, from_phrases, from_spans, has_token_rows
+from utils.records.instructions import from_documents, from_instructions
+from utils.records.notes import Note, grouped_reasons
+from utils.records.own_texts import label_sets, own_texts, similar_records, task_instructions
 from utils.records.phrases import NO_PHRASES, format_phrases, parse_phrases
 from utils.records.questions import QUESTION_INSTRUCTION, from_squad
 from utils.records.readers import read_table
-from utils.records.similarity import clusters, near_duplicates
-from utils.records.splits import label_sets, own_texts, split
+from utils.records.similarity import clusters, near_duplicates, words
+from utils.records.splits import split
 from utils.records.storage import fingerprint, load_records, save_records
-from utils.records.tables import BadRow, Table
+from utils.records.tables import BadRow, Table, columns_in_words
 from utils.records.tagged import from_tagged
+from utils.records.token_lines import has_tags
+from utils.records.turns import exchanges, turns_of, without_first_exchange
 
 __all__ = [
     "BadRow",
@@ -36,12 +40,14 @@ __all__ = [
     "Conversion",
     "EXTRACTION_INSTRUCTION",
     "NO_PHRASES",
+    "Note",
     "QUESTION_INSTRUCTION",
     "Record",
-    "RowNote",
     "Table",
-    "check_types",
+    "Turn",
     "clusters",
+    "columns_in_words",
+    "exchanges",
     "fingerprint",
     "format_phrases",
     "from_documents",
@@ -53,6 +59,9 @@ __all__ = [
     "from_spans",
     "from_squad",
     "from_tagged",
+    "grouped_reasons",
+    "has_tags",
+    "has_token_rows",
     "label_sets",
     "load_records",
     "near_duplicates",
@@ -61,14 +70,17 @@ __all__ = [
     "read_table",
     "save_dataset",
     "save_records",
+    "similar_records",
     "split",
-    "tags_at_line_ends",
+    "task_instructions",
     "to_alpaca",
     "to_messages",
     "to_prompt_completion",
     "to_sharegpt",
     "to_text",
     "to_watsonx",
-    "type_of",
+    "turns_of",
     "unfold_columns",
+    "without_first_exchange",
+    "words",
 ]

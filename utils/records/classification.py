@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from utils.errors import DataError
+from utils.errors import DataError, Pass
 from utils.records.conversion import Conversion, Record, Reject, convert, group_of, require, text_of
 from utils.records.readers import table_for
-from utils.records.tables import BadRow, Table
+from utils.records.tables import BadRow, Table, columns_in_words, short
 from utils.text import counted
 
 CLASSIFICATION_INSTRUCTION = "Classify the text below as one of: {labels}."
@@ -51,7 +51,7 @@ def from_labels(
     """
     texts = [text] if isinstance(text, str | int) else list(text)
     if isinstance(labels, str):
-        raise DataError(f"labels is the text {labels[:40]!r}: pass a list, as in labels=['Complaint', 'Praise']")
+        raise DataError(f"labels is the text {labels[:40]!r}, not a list", Pass("labels", "['Complaint', 'Praise']"))
     table = table_for(source, *texts, label)
     require(table, label=label, group=group)
     for column in texts:
@@ -73,12 +73,13 @@ def from_labels(
             raise Reject("text is empty")
         return Record("", body, allowed.get(raw, raw), "classification", group_of(row, group))
 
-    result = convert(table, make)
+    result = convert(table, make, used=(*texts, label, group))
     _check_labels(table, label, classes, allowed, found, said=names)
     shown = list(dict.fromkeys(allowed.values())) or sorted({record.output for record in result.records})
     wording = instruction if instruction is not None else CLASSIFICATION_INSTRUCTION
     wording = wording.replace("{labels}", ", ".join(shown))
-    return replace(result, records=[replace(record, instruction=wording) for record in result.records])
+    records = [Record(wording, r.input, r.output, r.task, r.group, r.row) for r in result.records]
+    return replace(result, records=records)
 
 
 def _allowed(classes: Sequence[str] | None, names: Mapping[str, str]) -> dict[str, str]:
@@ -115,26 +116,30 @@ def _check_labels(
     words = [raw for raw in found if raw in allowed and not raw.isdigit()]
     if numbers and words:
         raise DataError(
-            f"{table.name}: column {label!r} holds both names ({words[0]!r}) and numbers ({numbers[0]!r}); say what "
-            f"the numbers mean, as in label_names={{{numbers[0]!r}: {allowed[words[0]]!r}}}, or repair the column"
+            f"{table.name}: column {label!r} holds both names ({words[0]!r}) and numbers ({numbers[0]!r}), and nothing "
+            "says what the numbers mean",
+            Pass("label_names", f"{{{numbers[0]!r}: {allowed[words[0]]!r}}}"),
+            "repair the column",
         )
     if allowed and "0" in allowed and str(count) in found and "0" not in found and str(count) not in allowed:
         shown = ", ".join(f"{i}: {name!r}" for i, name in enumerate(classes[:2], start=1))
         raise DataError(
-            f"{table.name}: the numbers in column {label!r} go from 1 to {count}, but labels= counts from 0; "
-            f"pass label_names={{{shown}, …}} instead of labels="
+            f"{table.name}: the numbers in column {label!r} go from 1 to {count}, but a list of labels counts from 0",
+            Pass("label_names", f"{{{shown}, …}}"),
         )
     common = ", ".join(repr(raw[:40]) for raw, _ in found.most_common(8))
     if allowed and found and not found.keys() & allowed.keys():
         raise DataError(
-            f"{table.name}: no label in column {label!r} is allowed; found {common}; allowed are "
-            f"{_some(allowed)}; pass labels=[…] or label_names={{…}} with the labels found"
+            f"{table.name}: no label in column {label!r} is allowed; found {common}; allowed are {_some(allowed)}",
+            Pass("labels", "<a list of the labels found>"),
+            Pass("label_names", "<the labels found and their names>"),
         )
     if not allowed and len(found) > 20 and len(found) > found.total() / 2:
         raise DataError(
-            f"{table.name}: is {label!r} the label column? It holds {len(found):,} different values in "
-            f"{counted(found.total(), 'row')} ({common}, …). Columns: {', '.join(map(str, table.columns[:20]))}; "
-            "pass another as label=, or, if it is right, the allowed labels as labels=[…]"
+            f"{table.name}: is {short(label)!r} the label column? It holds {len(found):,} different values in "
+            f"{counted(found.total(), 'row')} ({common}, …). Columns: {columns_in_words(table.columns)}",
+            Pass("label", "<another of them>"),
+            Pass("labels", "<the allowed labels>", when="if it is right"),
         )
 
 
@@ -149,7 +154,8 @@ def unfold_columns(
     """Unfold columns of opposite meaning into one text and one label column, to pass on to `from_labels`.
 
     columns: `{column: label}`; every source row gives one row per column, in this order, and keeps its other
-        columns (a hotel's name serves as `group=`) and the number of its source row under "row".
+        columns (a hotel's name serves as `group=`) and the number of its source row under "row", unless it has a
+        column of that name.
     placeholders: cells that only say that there is nothing. They become empty texts, which `from_labels`
         rejects and counts.
 
@@ -164,23 +170,25 @@ def unfold_columns(
     """
     if not isinstance(columns, Mapping):
         raise DataError(
-            f"columns is {str(columns)[:60]}: pass the label of each, as in {{'Negative_Review': 'Complaint'}}"
+            f"columns is {str(columns)[:60]}, without the label of each",
+            Pass("columns", "{'Negative_Review': 'Complaint', …}"),
         )
     table = table_for(source, *columns)
     for column in columns:
         require(table, columns=column)
+    number_of = "row" if "row" not in table.columns else "row of the file"
     nothing = {placeholder.casefold() for placeholder in placeholders}
 
     def rows() -> Iterator[dict[Any, Any] | BadRow]:
         for number, row in enumerate(table.rows(), start=1):
             if isinstance(row, BadRow):
-                yield row
+                yield replace(row, row=number)
                 continue
             rest = {name: value for name, value in row.items() if name not in columns}
             for column, meaning in columns.items():
                 value = row.get(column)
                 is_placeholder = isinstance(value, str) and value.strip().casefold() in nothing
-                yield {**rest, label: meaning, text: "" if is_placeholder else value, "row": number}
+                yield {**rest, label: meaning, text: "" if is_placeholder else value, number_of: number}
 
     rest = [name for name in table.columns if name not in columns]
-    return Table(table.name, [label, text, "row", *rest], rows)
+    return Table(table.name, [label, text, number_of, *rest], rows, row_column=number_of)

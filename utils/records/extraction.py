@@ -1,12 +1,14 @@
 """Texts with phrases or offsets in them → records whose output lists what is to be found."""
 
 import ast
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
+from utils.errors import DataError, Pass
 from utils.records.conversion import (
     Conversion,
     Record,
@@ -18,11 +20,15 @@ from utils.records.conversion import (
     plain,
     require,
     text_of,
-)
+)  # fmt: skip
 from utils.records.phrases import format_phrases, parse_phrases
 from utils.records.readers import table_for
+from utils.records.tables import Table
 
 EXTRACTION_INSTRUCTION = "Extract the people, organisations, places and things from the text."
+TYPED_INSTRUCTION = "Extract the phrases of these types from the text: {types}."
+TAG = re.compile(r"O|[BIESLU]-\S+")  # of a token: outside, or the place in a phrase and its type
+LOOKED_AT = 200  # rows that are enough to know the form of a file
 
 
 def from_phrases(
@@ -43,13 +49,18 @@ def from_phrases(
     Rejected rows: no text, no value for the phrases (null), phrases that are not text.
 
     Raises:
-        DataError: a column that does not exist.
+        DataError: a column that does not exist, or rows of one token each.
 
     >>> from_phrases([{"text": "Anna went to school", "phrases": ["Anna", "school"]}]).records[0].output
     'Anna; school'
     """
     table = table_for(source, text, phrases)
     require(table, text=text, phrases=phrases, group=group)
+    if has_token_rows(table, phrases):
+        raise DataError(
+            f"{table.name} holds one token and its tag per row, not a text and its phrases",
+            Pass("sentence", "<the column that numbers the sentences>", call="from_tagged(…)"),
+        )
 
     def make(row: Mapping[Any, Any]) -> Record:
         found = as_list(row.get(phrases), phrases, separator)
@@ -57,7 +68,7 @@ def from_phrases(
         body = body_of(row, text).strip()
         return Record(instruction, body, format_phrases(cleaned), "extraction", group_of(row, group))
 
-    return convert(table, make)
+    return convert(table, make, used=(text, phrases, group))
 
 
 def from_spans(
@@ -66,21 +77,22 @@ def from_spans(
     text: str | int = "text",
     spans: str | int = "spans",
     types: Sequence[str] | None = None,
-    instruction: str = EXTRACTION_INSTRUCTION,
+    instruction: str | None = None,
     group: str | int | None = None,
 ) -> Conversion:
     """Turn texts with character offsets into records.
 
     spans: a column of lists (or JSON) of `{"start": 0, "end": 4}` (doccano: "start_offset", "end_offset") with an
-        optional "type" or "label" and an optional "text" to check against, or of `[start, end, type]`. Ends
-        are exclusive, offsets count Unicode code points.
+        optional "type" or "label", or a list of "labels", and an optional "text" to check against, or of
+        `[start, end, type]`. Ends are exclusive, offsets count Unicode code points.
     types: keep only spans of these types.
+    instruction: default `EXTRACTION_INSTRUCTION` or, with types, `TYPED_INSTRUCTION`; `{types}` becomes their list.
 
-    A phrase that occurs several times is listed once. Rejected rows: no text, offsets outside the text or on
-    nothing, a "text" that is not what the offsets cut out.
+    A phrase that occurs several times is listed once; outer white space is cut off it, with a note. Rejected rows: no
+    text, offsets outside the text or on nothing, a "text" that is not what the offsets cut out.
 
     Raises:
-        DataError: a column that does not exist.
+        DataError: a column that does not exist, or a type that no span has.
 
     >>> row = {"text": "Anna went to school", "spans": [{"start": 0, "end": 4, "type": "person"}]}
     >>> from_spans([row]).records[0].output
@@ -88,15 +100,45 @@ def from_spans(
     """
     table = table_for(source, text, spans)
     require(table, text=text, spans=spans, group=group)
+    wording = instruction_for(types, instruction)
+    there: set[str] = set()
 
-    def make(row: Mapping[Any, Any]) -> Record:
+    def make(row: Mapping[Any, Any]) -> Record | tuple[Record, str]:
         body = body_of(row, text)
         cut = [_cut(body, span) for span in as_list(row.get(spans), spans, None)]
-        kept = [phrase for _, phrase, kind in sorted(cut) if types is None or kind in types]
-        output = format_phrases(list(dict.fromkeys(kept)))
-        return Record(instruction, body, output, "extraction", group_of(row, group))
+        there.update(kind for _, _, kinds in cut for kind in kinds)
+        kept = [phrase for _, phrase, kinds in sorted(cut) if types is None or not kinds.isdisjoint(types)]
+        output = format_phrases(list(dict.fromkeys(phrase.strip() for phrase in kept)))
+        record = Record(wording, body, output, "extraction", group_of(row, group))
+        has_spaces = any(phrase != phrase.strip() for phrase in kept)
+        return (record, "offsets with outer spaces, which were cut off") if has_spaces else record
 
-    return convert(table, make)
+    result = convert(table, make, used=(text, spans, group))
+    check_types(types, there, table.name)
+    return result
+
+
+def instruction_for(types: Sequence[str] | None, instruction: str | None) -> str:
+    """What the model is told to do: the text that is given, or the usual one; `{types}` becomes the list of types."""
+    usual = EXTRACTION_INSTRUCTION if types is None else TYPED_INSTRUCTION
+    return (usual if instruction is None else instruction).replace("{types}", ", ".join(types or []))
+
+
+def check_types(wanted: Sequence[str] | None, there: set[str], name: str) -> None:
+    """Refuse a type that is asked for and no phrase of the file has."""
+    if missing := [kind for kind in wanted or [] if kind not in there]:
+        known = ", ".join(sorted(there - {""})[:20]) or "no types"
+        raise DataError(
+            f"{name} has no phrase of the type {missing[0]!r}; it has {known}", Pass("types", "<some of them>")
+        )
+
+
+def has_token_rows(table: Table, tags: str | int) -> bool:
+    """Does the column hold one tag per row, as text? Then each row is a token, and not a text."""
+    rows = (row for row in itertools.islice(table.rows(), LOOKED_AT) if isinstance(row, Mapping))
+    cells = [cell for row in rows if not is_missing(cell := row.get(tags))]
+    marks = [isinstance(cell, str) and TAG.fullmatch(cell.strip()) is not None for cell in cells]
+    return sum(marks) > 0.9 * len(marks) > 0
 
 
 def body_of(row: Mapping[Any, Any], column: str | int) -> str:
@@ -140,14 +182,13 @@ def literal(text: str) -> Any:
     return None
 
 
-def type_of_span(span: Mapping[str, Any] | Sequence[Any]) -> str:
-    """The type that a span names, as `from_spans` reads it; "" if it names none."""
-    if isinstance(span, Mapping):
-        return str(span.get("type") or span.get("label") or "")
-    return str(span[2]) if len(span) > 2 else ""
+def _types_of(span: Mapping[str, Any]) -> frozenset[str]:
+    """The types that a span names: one under "type" or "label", which may be a list, or several under "labels"."""
+    named = next((span[key] for key in ("type", "label", "labels") if span.get(key)), [])
+    return frozenset(map(str, named if isinstance(named, list | tuple) else [named]))
 
 
-def _cut(text: str, span: Any) -> tuple[int, str, str]:
+def _cut(text: str, span: Any) -> tuple[int, str, frozenset[str]]:
     if isinstance(span, list | tuple) and len(span) in (2, 3):
         span = dict(zip(("start", "end", "type"), span, strict=False))
     is_span = isinstance(span, Mapping)
@@ -157,6 +198,7 @@ def _cut(text: str, span: Any) -> tuple[int, str, str]:
     phrase = text[start:end]
     if not 0 <= start < end <= len(text) or not phrase.strip():
         raise Reject(f"offsets {start}:{end} cut nothing out of a text of {len(text)} characters")
-    if (wanted := span.get("text")) is not None and wanted != phrase:
-        raise Reject(f"offsets {start}:{end} cut out {phrase!r}, not {str(wanted)[:40]!r}: do they count bytes?")
-    return start, phrase, type_of_span(span)
+    if (wanted := span.get("text")) is not None and str(wanted).strip() != phrase.strip():
+        found = f"{str(wanted)[:40]!r}, but {phrase[:40]!r} at {start}:{end}"
+        raise Reject(f"the text of a span is not what its offsets cut out: {found}")
+    return start, phrase, _types_of(span)

@@ -1,22 +1,20 @@
-"""Ready-made instruction files, conversations and documents → records."""
+"""Ready-made instruction files and documents → records."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from utils.records.conversion import Conversion, Record, Reject, checked, convert, group_of, plain, require, text_of
-from utils.records.readers import read_table, table_for
-from utils.text import counted
+from utils.records.conversations import history_of, refuse_bad_example, system_of, verdict_columns
+from utils.records.conversion import Conversion, Record, Reject, Turn, convert, group_of, require, text_of
+from utils.records.readers import table_for
+from utils.records.turns import record_of
 
 COLUMN_NAMES = {  # Alpaca's name first, then dolly's
     "instruction": ("instruction",),
     "input": ("input", "context"),
     "output": ("output", "response"),
 }
-ROLES = {
-    **{"system": "system", "developer": "system", "user": "user", "human": "user"},
-    **{"assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant"},
-}
+SYSTEM, HISTORY = "system", "history"  # columns of Alpaca's form for conversations
 
 
 def from_instructions(
@@ -34,7 +32,11 @@ def from_instructions(
     ones are for the linter to judge. A file without an input column, or a null in it, gives records without
     input.
 
-    Rejected rows: an instruction or output that is missing (null) or not text.
+    Alpaca's columns for conversations are read as well: `system`, and `history`, a list of [user, answer] pairs. A row
+    that fills one of them is a conversation, in which the user says the instruction and, below it, the input.
+
+    Rejected rows: an instruction or output that is missing (null) or not text; a history that is not a list of pairs;
+    `"label": false`, which marks a bad answer.
 
     Raises:
         DataError: no column for the instruction or the output.
@@ -56,79 +58,26 @@ def from_instructions(
     require(table, **{part: name for part, name in wanted.items() if part != "input" or names["input"] is not None})
     require(table, group=group)
 
+    taken |= set(names.values()) | {group}
+
     def make(row: Mapping[str, Any]) -> Record:
-        return Record(
+        refuse_bad_example(row)
+        record = Record(
             text_of(row, names["instruction"]),
             "" if names["input"] is None else text_of(row, names["input"], missing=""),
             text_of(row, names["output"]),
             "instruction",
             group_of(row, group),
         )
+        system = [] if SYSTEM in taken else system_of(row.get(SYSTEM))
+        history = [] if HISTORY in taken else history_of(row.get(HISTORY))
+        if not (system or history):
+            return record
+        asked = Turn("user", "\n\n".join(filter(None, (record.instruction, record.input))))
+        turns = [*system, *history, asked, Turn("assistant", record.output)]
+        return replace(record_of(turns), group=record.group)
 
-    return convert(table, make)
-
-
-def from_messages(source: Any, *, messages: str = "messages") -> Conversion:
-    """Read conversations in the form of OpenAI and TRL: lists of `{"role": …, "content": …}`.
-
-    System and user become instruction and input; a user alone becomes the instruction. Only the first
-    exchange (up to the first answer) becomes a record; a conversation with more of them is named in `notes`.
-
-    Rejected rows: no user message before the first answer, no answer, an unknown role, content that is not text.
-
-    Raises:
-        DataError: no such column.
-
-    >>> row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
-    >>> from_messages([row]).records[0]
-    Record(instruction='Hi', input='', output='Hello!', task='instruction', group='')
-    """
-    return _from_turns(source, messages, "messages", "role", "content")
-
-
-def from_sharegpt(source: Any, *, conversations: str = "conversations") -> Conversion:
-    """Read ShareGPT conversations (`{"from": "human" | "gpt" | "system", "value": …}`) as `from_messages` does."""
-    return _from_turns(source, conversations, "conversations", "from", "value")
-
-
-def _from_turns(source: Any, column: str, argument: str, role: str, content: str) -> Conversion:
-    table = read_table(source)
-    require(table, **{argument: column})
-
-    def make(row: Mapping[str, Any]) -> Record | tuple[Record, str]:
-        turns = _conversation(row.get(column))
-        if not isinstance(turns, list) or not all(isinstance(turn, Mapping) for turn in turns):
-            raise Reject(f"{column} is not a list of objects with {role!r} and {content!r}")
-        roles = [ROLES.get(turn.get(role)) if isinstance(turn.get(role), str) else None for turn in turns]
-        if None in roles:
-            odd = turns[roles.index(None)]
-            if role not in odd:
-                raise Reject(f"a message without {role!r}, but with {', '.join(map(str, odd)) or 'nothing'}")
-            raise Reject(f"unknown role {odd[role]!r}: known are {', '.join(ROLES)}")
-        if "assistant" not in roles:
-            raise Reject("no answer of the assistant")
-        end = roles.index("assistant")
-        texts = [checked(turn.get(content), content) for turn in turns[: end + 1]]
-        if roles[:end] == ["system", "user"]:
-            record = Record(texts[0], texts[1], texts[2], "instruction")
-        elif roles[:end] == ["user"]:
-            record = Record(texts[0], "", texts[1], "instruction")
-        else:
-            raise Reject(f"before the first answer stand {', '.join(roles[:end]) or 'no messages'}, not (system,) user")
-        left = len(turns) - end - 1
-        return (record, f"only the first exchange is used, not {counted(left, 'more message')}") if left else record
-
-    return convert(table, make)
-
-
-def _conversation(value: Any) -> Any:
-    """The list of messages, which a CSV can only hold as JSON."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return plain(value)
+    return convert(table, make, used=[*taken, SYSTEM, HISTORY, *verdict_columns(table)])
 
 
 def from_documents(

@@ -40,7 +40,9 @@ def from_squad(
     table = read_table(source)
     if "paragraphs" in table.columns:
         rows = [question for article in table.rows() for question in _questions(article)]
-        table = Table(table.name, ["question", "context", "answers", "title"], lambda: iter(rows))
+        keys = dict.fromkeys(key for row in rows if isinstance(row, Mapping) for key in row)
+        columns = [*{"question": 0, "context": 0, "answers": 0, "title": 0} | keys]
+        table = Table(table.name, columns, lambda: iter(rows))
         question, context, answers = "question", "context", "answers"
     require(table, question=question, context=context, answers=answers)
 
@@ -55,7 +57,7 @@ def from_squad(
         answer = texts[0] if texts else NO_PHRASES
         return Record(instruction.replace("{question}", asked), body, answer, "question", group)
 
-    return convert(table, make)
+    return convert(table, make, used=(question, context, answers, "title", "is_impossible"))
 
 
 def _answers(value: Any, column: str) -> list[str]:
@@ -83,9 +85,10 @@ def _paragraph(paragraph: Any, title: Any) -> list[dict[str, Any] | BadRow]:
     try:
         return [
             {
+                **qa,
                 "question": qa.get("question"),
                 "context": paragraph["context"],
-                # a test file without answers is no file of unanswerable questions
+                # a test file without answers is not a file of unanswerable questions
                 "answers": qa.get("answers", [] if qa.get("is_impossible") else None),
                 "title": title,
             }

@@ -1,7 +1,7 @@
 """Read a file, a dataset or a list into one kind of table, without losing or inventing a row.
 
 Delimited text goes to `delimited`, Parquet to pyarrow, datasets and Hub names to `datasets`. Values are
-not interpreted: "NA" and "007" stay text. What this module does not do: guess an encoding.
+not interpreted: "NA" and "007" stay text. An encoding is not guessed.
 """
 
 import io
@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from utils.errors import DataError
+from utils.errors import DataError, Pass
 from utils.files import read_bytes, read_text, shown
 from utils.records.delimited import read_delimited
 from utils.records.tables import BadRow, Table
 
+NARROW = ("float", "float32")  # what Arrow and `datasets` call numbers of 32 bits
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -25,13 +26,15 @@ def read_table(
     *,
     header: bool = True,
     sep: str | None = None,
-    quoted: bool | None = None,
+    quote: str | None = None,
     encoding: str = "utf-8",
 ) -> Table:
     """Open a path, a Hub dataset name (its train split), a `datasets.Dataset` or a list of dicts as a `Table`.
 
-    header, sep, quoted and encoding matter for text files only. Without a header line the columns are called
-    0, 1, 2 …; `sep` is found from the first line, `quoted` (do double quotes wrap fields?) from the whole file.
+    header, sep, quote and encoding matter for text files only. Without a header line the columns are called
+    0, 1, 2 …; `sep` is found from a first line `sep=;` or from the first lines. `quote` is the character that wraps
+    fields, or "none" where quotes are part of the text; whether double quotes are the one or the other is found from
+    the whole file.
 
     Raises:
         DataError: missing, empty, of an unknown kind, in another encoding, or with quotes that do not pair up.
@@ -60,7 +63,7 @@ def read_table(
         is_folder = path.is_dir()
     except OSError as error:  # a name too long, as where the text itself is passed
         raise DataError(
-            f"{str(path)[:40]!r} … is no path ({error.strerror}): pass that of a file, not its text"
+            f"{str(path)[:40]!r} … is not a path ({error.strerror}): pass that of a file, not its text"
         ) from None
     if is_folder and (path / "state.json").exists():
         return _from_folder(path)
@@ -72,7 +75,7 @@ def read_table(
             return _from_parquet(path)
         if kind in ([".json"], [".jsonl"], [".ndjson"]):
             return _from_json(path, lines=kind != [".json"], encoding=encoding)
-        return read_delimited(path, header=header, sep=sep, quoted=quoted, encoding=encoding)
+        return read_delimited(path, header=header, sep=sep, quote=quote, encoding=encoding)
     if isinstance(source, str) and HUB_NAME.fullmatch(source) and not path.suffix[1:].isalpha():
         return _from_hub(source)
     raise DataError(f"{shown(path)} {_no_file(path)}")
@@ -117,11 +120,21 @@ def _from_folder(path: Path) -> Table:
 
 
 def _from_dataset(data: Any, name: str) -> Table:
+    narrow = [column for column, kind in data.features.items() if getattr(kind, "dtype", "") in NARROW]
+
     def rows() -> Iterator[dict[str, Any]]:
         for batch in data.with_format(None).iter(batch_size=1000):
+            batch |= {column: _shortest(batch[column]) for column in narrow}
             yield from (dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True))
 
     return Table(name, list(data.column_names), rows, _class_lists(data.features))
+
+
+def _shortest(values: list[float | None]) -> list[float | None]:
+    """Numbers of 32 bits by their own digits: 0.1, which is 0.10000000149011612 when read with those of 64 bits."""
+    import numpy
+
+    return [None if value is None else float(str(numpy.float32(value))) for value in values]
 
 
 def _class_lists(features: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -137,8 +150,8 @@ def _from_hub(name: str) -> Table:
         return _from_dataset(load_dataset(name, split="train"), name)
     except Exception as error:  # whatever the Hub client raises, the reader needs one sentence
         raise DataError(
-            f"{name} is no file here, and loading it as a Hub dataset failed: {_first_line(error)} "
-            "(for another split or configuration pass datasets.load_dataset(name, config, split=...))"
+            f"{name} is not a file here, and loading it as a Hub dataset failed ({_first_line(error)})",
+            Pass("source", "datasets.load_dataset(name, config, split=…)", when="for another split or configuration"),
         ) from None
 
 
@@ -161,10 +174,14 @@ def _from_parquet(path: Path) -> Table:
 
         classes = _class_lists(Features.from_arrow_schema(schema))
 
+    narrow = [column for column, kind in zip(schema.names, schema.types, strict=True) if str(kind) in NARROW]
+
     def rows() -> Iterator[dict[str, Any]]:
         try:
             for batch in pyarrow.parquet.ParquetFile(source).iter_batches():
-                yield from batch.to_pylist()
+                columns = batch.to_pydict()
+                columns |= {column: _shortest(columns[column]) for column in narrow}
+                yield from (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path.name} is damaged: {_first_line(error)}") from None
 

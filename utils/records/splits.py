@@ -1,4 +1,4 @@
-"""What the records of a dataset share, and a split that does not leak: labels, own texts, train and test."""
+"""A split that does not leak: seeded, stratified by label, and nothing similar on both sides."""
 
 import random
 import warnings
@@ -7,63 +7,15 @@ from collections.abc import Sequence
 
 from utils.errors import DataError
 from utils.records.conversion import Record
+from utils.records.own_texts import FEW_WORDS, contexts, label_sets, similar_records
 from utils.text import counted
-
-SHARED = 20  # an instruction that this many records share describes their task, not one of them
-
-
-def own_texts(records: Sequence[Record]) -> list[str]:
-    """For each record the text that tells it from the others of its task.
-
-    That is the input where the instruction is that of a whole task, the question of a question about a
-    context, the output of a document, and instruction and input together else. With a shared instruction left
-    in, all short reviews would look alike.
-    """
-    shared = Counter(record.instruction for record in records)
-
-    def own(record: Record) -> str:
-        has_input = bool(record.input.strip())
-        if record.task == "document" or not (has_input or record.instruction.strip()):
-            return record.output
-        if record.task == "question":
-            return record.instruction
-        is_task = record.task in ("classification", "extraction") or shared[record.instruction] >= SHARED
-        return record.input if has_input and is_task else f"{record.instruction}\n{record.input}"
-
-    return [own(record) for record in records]
-
-
-def label_sets(records: Sequence[Record]) -> dict[str, Counter[str]]:
-    """For each instruction of a classification task its labels and how often each occurs.
-
-    Records that came from `from_labels` say so. For others an instruction counts as a classification task if
-    it is shared by `SHARED` records, its outputs are short, and at most one row in ten has an output of its own.
-    """
-    tasks: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    declared: dict[str, set[str]] = defaultdict(set)
-    for record in records:
-        tasks[record.instruction][record.output] += 1
-        declared[record.instruction].add(record.task)
-
-    def is_labels(outputs: Counter[str]) -> bool:
-        if outputs.total() < SHARED or len(outputs) == 1:
-            return False
-        single = sum(1 for count in outputs.values() if count == 1)
-        return single <= outputs.total() / 10 and all(0 < len(output) <= 60 for output in outputs)
-
-    return {
-        instruction: outputs
-        for instruction, outputs in tasks.items()
-        if declared[instruction] == {"classification"}
-        or (declared[instruction] <= {"", "instruction"} and is_labels(outputs))
-    }
 
 
 def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 0) -> tuple[list[Record], list[Record]]:
     """Divide records into (train, test): seeded, stratified by label, and leak-free.
 
-    Near-duplicates (see `similarity`), records with the same text under other instructions, and records
-    of one group stay together on one side; each label, and each unlabelled task, is divided in the same
+    Near-duplicates (see `similar_records`), records about one context or with the same text under other instructions,
+    and records of one group stay together on one side; each label, and each unlabelled task, is divided in the same
     proportion as nearly as that allows. Both parts keep the order of the records. A label that forms a single
     cluster stays in train.
 
@@ -76,15 +28,15 @@ def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 
     >>> len(train), len(test)
     (8, 2)
     """
-    from utils.records.similarity import clusters, near_duplicates  # needs numpy, which nothing else here does
+    from utils.records.similarity import clusters, words  # needs numpy, which nothing else here does
 
     if not 0 < test_fraction < 1:
         raise DataError(f"test_fraction is {test_fraction}: pass a number between 0 and 1, such as 0.2")
-    pairs = [(i, j) for i, j, _ in near_duplicates(own_texts(records))]
+    pairs = [(i, j) for i, j, _ in similar_records(records)]
     # A long input under two instructions is one text; a short one ("No input", "yes") is shared by chance.
-    long_inputs = [record.input if len(record.input.split()) > 3 else "" for record in records]
-    for keys in (long_inputs, [record.group for record in records]):
-        first: dict[str, int] = {}
+    long_inputs = [record.input if len(words(record.input)) > FEW_WORDS else "" for record in records]
+    for keys in (long_inputs, contexts(records), [record.group for record in records]):
+        first: dict[str | int, int] = {}
         pairs += [(first.setdefault(key, i), i) for i, key in enumerate(keys) if key]
     members: defaultdict[int, list[int]] = defaultdict(list)
     for i, leader in enumerate(clusters(len(records), pairs)):

@@ -9,7 +9,7 @@ from typing import Any
 
 from utils.errors import DataError
 from utils.files import read_text, shown, write_jsonl
-from utils.records.conversion import Record
+from utils.records.conversion import Record, Turn
 
 
 def save_records(records: Iterable[Record], path: str | os.PathLike[str]) -> Path:
@@ -18,7 +18,7 @@ def save_records(records: Iterable[Record], path: str | os.PathLike[str]) -> Pat
         path,
         (
             {"instruction": record.instruction, "input": record.input, "output": record.output}
-            | {name: value for name in ("task", "group") if (value := getattr(record, name))}
+            | {name: value for name in ("task", "group", "row", "history") if (value := getattr(record, name))}
             for record in records
         ),
     )
@@ -49,16 +49,19 @@ def load_records(path: str | os.PathLike[str]) -> list[Record]:
 def _record(row: Any) -> Record:
     if not isinstance(row, dict):
         raise TypeError(f"it is of type {type(row).__name__}, not an object with named fields")
-    for name, value in row.items():
-        if not isinstance(value, str):
-            raise TypeError(f"{name} is of type {type(value).__name__}, not text")
-    return Record(**row)
+    history = tuple(Turn(*turn) for turn in row.get("history", ()))
+    for name, value in [*row.items(), *((turn.role, turn.content) for turn in history)]:
+        if name != "history" and not isinstance(value, int if name == "row" else str):
+            wanted = "a number" if name == "row" else "text"
+            raise TypeError(f"{name} is of type {type(value).__name__}, not {wanted}")
+    return Record(**row | {"history": history})
 
 
 def fingerprint(records: Iterable[Record]) -> str:
-    """A hash (SHA-256, 16 hex digits) of instructions, inputs and outputs in their order, the same on every machine."""
+    """A hash (SHA-256, 16 hex digits) of the records' texts in their order, the same on every machine."""
     digest = hashlib.sha256()
     for record in records:
         # JSON marks where one text ends and the next begins: ("ab", "c") must not hash like ("a", "bc")
-        digest.update(json.dumps([record.instruction, record.input, record.output]).encode() + b"\n")
+        texts = [record.instruction, record.input, record.output, *([record.history] if record.history else [])]
+        digest.update(json.dumps(texts).encode() + b"\n")
     return digest.hexdigest()[:16]

@@ -1,58 +1,85 @@
 """Sentences of tagged tokens (CoNLL, WNUT, columns of a dataset) → records whose output lists the phrases."""
 
-import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from utils.errors import DataError
-from utils.files import read_text
-from utils.records.conversion import Conversion, Record, Reject, checked, convert, require
-from utils.records.extraction import EXTRACTION_INSTRUCTION, as_list
+from utils.errors import DataError, Pass
+from utils.records.conversion import Conversion, Record, Reject, checked, convert, group_of, is_missing, require
+from utils.records.extraction import TAG, as_list, check_types, has_token_rows, instruction_for
 from utils.records.phrases import format_phrases
-from utils.records.readers import read_table
+from utils.records.readers import table_for
 from utils.records.tables import BadRow, Table
+from utils.records.token_lines import is_token_file, read_token_lines
 
-TAG = re.compile(r"O|[BIESLU]-\S+")
+NAMELESS = "has no name"
+ROW = "row of the file"  # the column of grouped rows that holds the number of the first
 
 
 def from_tagged(
     source: Any,
     *,
-    tokens: str = "tokens",
-    tags: str = "tags",
+    tokens: str | int | None = None,
+    tags: str | int | None = None,
+    sentence: str | int | None = None,
+    group: str | int | None = None,
     tag_names: Sequence[str] | None = None,
     types: Sequence[str] | None = None,
-    instruction: str = EXTRACTION_INSTRUCTION,
+    instruction: str | None = None,
     encoding: str = "utf-8",
 ) -> Conversion:
-    """Turn sentences of tagged tokens, one a row, into records; the text is the tokens joined by spaces.
+    """Turn sentences of tagged tokens into records; the text is the tokens joined by spaces.
 
-    source: a token/tag file (CoNLL-2003, WNUT: a token a line, its tag in the last column, a blank line
-        between sentences; `-DOCSTART-` lines are no sentences), or any table with a column of token and one
-        of tag lists.
-    tags: IOB1, IOB2 (BIO) and BIOES are all read by one rule: a phrase begins at B or S, and at I or E where
-        the type changes or no phrase is open.
+    source: a file of token lines (CoNLL-2003, CoNLL-U, WNUT, WikiNEuRal: one token a line, a blank line between
+        sentences; comments and `-DOCSTART-` are not tokens), a table with a column of token lists and one of tag
+        lists, or a table of one token and its tag per row.
+    tokens, tags: the columns. In token lines the first and the last, unless others are given: by position (-1 is the
+        last), or by name if the first line or `# global.columns` names them. In a table "tokens" and "tags".
+    sentence: in a table of one token per row, the column that says which sentence it belongs to; an empty cell
+        continues the sentence above.
+    group: in a table, the column of the groups that a split does not tear apart.
     tag_names: the class list for numbered tags; a `datasets.Dataset` brings its own.
     types: keep only phrases of these types, such as `["PER", "LOC"]`.
+    instruction: default `EXTRACTION_INSTRUCTION` or, with types, `TYPED_INSTRUCTION`; `{types}` becomes their list.
+
+    IOB1, IOB2 (BIO) and BIOES are all read by one rule: a phrase begins at B or S, and at I or E where the type
+    changes or no phrase is open.
 
     Rejected rows: a line without a tag, a tag of no known form, token and tag lists of unequal length.
 
     Raises:
-        DataError: a file or a column that does not exist, or a file without any tag.
+        DataError: a file or a column that does not exist, a file without any tag, tokens that are running numbers,
+            tokens one per row without `sentence`, numbered tags without names, or a type that no phrase has.
 
     >>> row = {"tokens": ["Anna", "saw", "New", "York"], "tags": ["I-PER", "O", "I-LOC", "I-LOC"]}
     >>> from_tagged([row]).records[0].output
     'Anna; New York'
     """
-    table = _read_tagged(Path(source), tokens, tags, encoding) if _is_tagged_file(source) else read_table(source)
-    require(table, tokens=tokens, tags=tags)
+    if sentence is None and is_token_file(source):
+        table, tokens, tags = read_token_lines(Path(source), tokens, tags, encoding), "tokens", "tags"
+        if group is not None:
+            raise DataError(f"group is {group!r}, but the token lines of {table.name} have no groups", "leave it out")
+        used = [tokens, tags]
+    else:
+        tokens, tags = ("tokens" if tokens is None else tokens), ("tags" if tags is None else tags)
+        table = table_for(source, tokens, tags, sentence, group)
+        require(table, tokens=tokens, tags=tags, sentence=sentence, group=group)
+        used = [tokens, tags, sentence, group]
+        if sentence is not None:
+            table = _grouped(table, tokens, tags, sentence)
+        elif has_token_rows(table, tags):
+            raise DataError(
+                f"{table.name} holds one token and its tag per row, but nothing says where a sentence ends",
+                Pass("sentence", "<the column that numbers the sentences>"),
+            )
     names = list(tag_names or table.classes.get(tags) or [])
+    wording = instruction_for(types, instruction)
+    there: set[str] = set()
 
     def make(row: Mapping[Any, Any]) -> Record:
-        words = [checked(token, "a token") for token in as_list(row.get(tokens), tokens, None)]
+        words = [_token(token) for token in as_list(row.get(tokens), tokens, None)]
         marks = [_tag_name(tag, names) for tag in as_list(row.get(tags), tags, None)]
         if len(words) != len(marks):
             raise Reject(f"{len(words)} tokens but {len(marks)} tags")
@@ -61,47 +88,61 @@ def from_tagged(
             raise Reject("text is empty")
         if any(mark != "O" and not word.strip() for word, mark in zip(words, marks, strict=True)):
             raise Reject("a token of a phrase is empty")
-        kept = [phrase for phrase, kind in _tagged_phrases(words, marks) if types is None or kind in types]
-        return Record(instruction, text, format_phrases(list(dict.fromkeys(kept))), "extraction")
+        found = _tagged_phrases(words, marks)
+        there.update(kind for _, kind in found)
+        kept = [phrase for phrase, kind in found if types is None or kind in types]
+        return Record(wording, text, format_phrases(list(dict.fromkeys(kept))), "extraction", group_of(row, group))
 
-    return convert(table, make)
-
-
-def _is_tagged_file(source: Any) -> bool:
-    tables = (".csv", ".json", ".jsonl", ".ndjson", ".parquet")
-    return (
-        isinstance(source, str | os.PathLike)
-        and Path(source).is_file()
-        and not any(suffix.lower() in tables for suffix in Path(source).suffixes)
-    )
-
-
-def _read_tagged(path: Path, tokens: str, tags: str, encoding: str) -> Table:
-    """A few lines of our own: no reader of the libraries in use knows this format."""
-    rows: list[dict[str, list[str]] | BadRow] = []
-    # split("\n"), never splitlines(): tweets hold U+2028 and its like as tokens
-    text = read_text(path, encoding=encoding).replace("\r\n", "\n")
-    text = text if "\n" in text else text.replace("\r", "\n")  # old Macintosh files
-    for block in re.split(r"\n[ \t]*(?:\n[ \t]*)*\n", text):
-        lines = [line for line in block.split("\n") if line.strip(" \t") and not line.startswith("-DOCSTART-")]
-        fields = [line.split("\t") if "\t" in line else re.split(" +", line.strip(" ")) for line in lines]
-        short = next((line for line, parts in zip(lines, fields, strict=True) if len(parts) < 2), None)
-        if short is not None:
-            rows.append(BadRow("a line without a tag", short))
-        elif fields:
-            first, last = [parts[0] for parts in fields], [parts[-1].strip() for parts in fields]
-            rows.append({tokens: first, tags: last})
-    if not any(isinstance(row, dict) for row in rows):
+    result = convert(table, make, used=used)
+    if result.rejected and not result.records and all(note.reason.endswith(NAMELESS) for note in result.rejected):
         raise DataError(
-            f"{path.name} holds no line of a token and a tag; for a table of texts use from_phrases or from_spans"
+            f"{table.name} holds numbers for tags, and nothing says what they mean ({result.rejected[0].reason})",
+            Pass("tag_names", "<one name for each number, from 0>"),
         )
-    return Table(path.name, [tokens, tags], lambda: iter(rows))
+    check_types(types, there, table.name)
+    return result
+
+
+def _grouped(table: Table, tokens: str | int, tags: str | int, sentence: str | int) -> Table:
+    """One row per sentence of a table that has one token per row."""
+
+    def rows() -> Iterator[dict[Any, Any] | BadRow]:
+        open_rows: list[Mapping[Any, Any] | BadRow] = []
+        number, last = 1, None
+        for count, row in enumerate(table.rows(), start=1):
+            named = None if isinstance(row, BadRow) else row.get(sentence)
+            if open_rows and not is_missing(named) and named != last and str(named).strip():
+                yield _joined(open_rows, number, tokens, tags)
+                open_rows = []
+            number = number if open_rows else count
+            last = last if is_missing(named) or not str(named).strip() else named
+            open_rows.append(row)
+        if open_rows:
+            yield _joined(open_rows, number, tokens, tags)
+
+    return replace(table, rows=rows, row_column=ROW)
+
+
+def _joined(
+    rows: Sequence[Mapping[Any, Any] | BadRow], number: int, tokens: str | int, tags: str | int
+) -> dict[Any, Any] | BadRow:
+    bad = next((row for row in rows if isinstance(row, BadRow)), None)
+    if bad:
+        return replace(bad, row=number, reason=f"a token of the sentence cannot be read: {bad.reason}")
+    columns = {tokens: [row.get(tokens) for row in rows], tags: [row.get(tags) for row in rows]}
+    return {**rows[0], **columns, ROW: number}
+
+
+def _token(value: Any) -> str:
+    if is_missing(value):
+        raise Reject("a token is missing")
+    return checked(value, "a token")
 
 
 def _tag_name(tag: Any, names: Sequence[str]) -> str:
     if isinstance(tag, Integral):
         if not 0 <= tag < len(names):
-            raise Reject(f"tag {tag} has no name: pass tag_names=[…] with one name for each number")
+            raise Reject(f"tag {tag} {NAMELESS}")
         tag = names[tag]
     if not TAG.fullmatch(str(tag)):
         raise Reject(f"tag {str(tag)[:30]!r} is neither 'O' nor like 'B-PER'")

@@ -1,7 +1,7 @@
 """What only this series needs: its tasks and data, and what runs, cleans and describes its notebooks."""
 
 from utils.series.running import NotebookFailed, find_notebooks, parameters_of, read_parameters, run_notebook
-from utils.series.tasks import LABELS, Task, load_tasks, score_task
+from utils.series.tasks import LABELS, Task, load_tasks
 
 __all__ = [
     "LABELS",
@@ -12,5 +12,4 @@ __all__ = [
     "parameters_of",
     "read_parameters",
     "run_notebook",
-    "score_task",
 ]

@@ -23,6 +23,8 @@ EXTRA = {  # what is measured or shown apart from the splits
     "article_examples.jsonl": "lists of names and requests for time off, as in the article",
     "general_questions.jsonl": "questions that training must not make worse",
     "messy_reviews.csv": "the dirty file of notebook 01",
+    "support_messages.jsonl": "the file that stands for the reader's own in notebook 07",
+    "support_messages_test.jsonl": "what it is tested with",
 }
 
 
@@ -50,10 +52,11 @@ def division(rows: list[dict]) -> str:
         return ", ".join(f"{n} {label}" for label, n in sorted(Counter(row["Label"] for row in rows).items()))
     if "phrases" in rows[0]:
         return f"{sum(len(r['phrases']) for r in rows)} phrases, {sum(not r['phrases'] for r in rows)} rows with none"
-    if "kind" in rows[0]:
-        kinds = Counter(row["kind"] for row in rows)
+    if many := next((field for field in ("kind", "category") if field in rows[0]), None):
+        kinds = Counter(row[many] for row in rows)
         low, high = min(kinds.values()), max(kinds.values())
-        return f"{len(kinds)} kinds with {low if low == high else f'{low} to {high}'} rows each"
+        noun = "kinds" if many == "kind" else "categories"
+        return f"{len(kinds)} {noun} with {low if low == high else f'{low} to {high}'} rows each"
     return f"{sum(not row['input'] for row in rows)} without input" if "input" in rows[0] else ""
 
 

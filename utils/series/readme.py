@@ -27,6 +27,8 @@ GPU_RESULTS = Path("tests") / "benchmarks" / "gpu-training.json"
 NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
 PICTURE = Path(".github") / "flow.svg"
 SHOWN = {"labels": "A hotel review", "phrases": "A sentence", "reverse": "A document"}  # as notebook 04 calls the tasks
+# The first row of `answers_table` as text: what was shown, what was wanted, and two answers after their signs.
+ANSWERS = r"(.+?)\n {4}wanted: .+?\n {2}\S [^:\n]+: +(.*?)\n {2}\S [^:\n]+: +(.*?)(?:\n\n|\s*\Z)"
 ROWS = {  # what a reader of the table sees: the recorded name, without its prefix
     "Hotel reviews: the right label": "label_accuracy",
     "Names and places: F1 of exact phrases": "span_f1",
@@ -109,8 +111,9 @@ def examples(notebook: Path) -> str:
     lines = []
     for task, what in SHOWN.items():
         found = [cell for cell in cells if cell.cell_type == "code" and cell.source.endswith(f'show("{task}")')]
-        printed = "".join(output.get("text", "") for cell in found for output in cell.outputs)
-        match = re.match(r"(.+?)\n {4}wanted: .+?\n {2}\S base:  (.*?)\n {2}\S tuned: (.*?)\n", printed, re.DOTALL)
+        outputs = [output for cell in found for output in cell.outputs]
+        printed = "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+        match = re.match(ANSWERS, printed, re.DOTALL)
         if not match:
             raise ValueError(f"{notebook.name} prints no answers with show({task!r}): execute it again")
         text, before, after = (" ".join(part.split()) for part in match.groups())

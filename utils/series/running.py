@@ -18,11 +18,14 @@ TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "li
 
 
 class NotebookFailed(RuntimeError):
-    """A notebook stopped; the message holds notebook, cell and error, `reason` the sentence that it stopped with."""
+    """A notebook stopped; the message holds notebook, cell and error.
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    `reason` is the sentence that it stopped with, `error` the name of the exception ("" if the kernel died).
+    """
+
+    def __init__(self, message: str, *, reason: str, error: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.error = reason, error
 
 
 def find_notebooks(wanted: Sequence[str] = ()) -> list[Path]:
@@ -51,7 +54,7 @@ def parameters_of(path: Path) -> dict[str, tuple[type, Any, str]]:
 
     return {
         name: (TYPES[entry["inferred_type_name"]], ast.literal_eval(entry["default"]), entry["help"])
-        for name, entry in inspect_notebook(path).items()
+        for name, entry in inspect_notebook(_as_it_is(path)).items()
     }
 
 
@@ -97,22 +100,47 @@ def run_notebook(
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         papermill.execute_notebook(
-            path,
-            output,
+            _as_it_is(path),
+            _as_it_is(output),
             parameters=dict(parameters or {}),
             cwd=cwd,
             progress_bar=False,
+            start_timeout=600,  # seconds; a busy machine is slow, and a broken kernel fails at once
             coalesce_streams=True,  # printed text in one piece, however it happened to arrive
             stdout_file=sys.stdout if live else None,
             extra_arguments=["--IPKernelApp.log_level=50"],  # not its notes on how it was talked to and stopped
+            kernel_manager_class=_own_kernel(),
         )
     except PapermillExecutionError as error:
         where = f"{path.name}, cell {error.cell_index}: {error.ename}: {error.evalue}"
-        raise NotebookFailed(f"{where}\nSee {output} for the traceback.", reason=error.evalue) from None
+        message = f"{where}\nSee {output} for the traceback."
+        raise NotebookFailed(message, reason=error.evalue, error=error.ename) from None
     except DeadKernelError:
         why = "the process that runs it has died, most often for want of memory"
         raise NotebookFailed(f"{path.name}: {why}", reason=why) from None
+    except RuntimeError as error:  # jupyter_client's, while the kernel starts
+        why = f"no kernel could be started: {error}"
+        raise NotebookFailed(f"{path.name}: {why}", reason=why) from None
     return read_results(output)
+
+
+def _as_it_is(path: Path) -> str:
+    """A path for papermill, which would take braces in it for fields to be filled in."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _own_kernel() -> type:
+    """A kernel of this very Python. The one that a user has installed as `python3` may be another one, or broken."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class OwnKernel(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return OwnKernel
 
 
 def _check(known: Mapping[str, tuple[type, Any, str]], values: Mapping[str, Any]) -> None:

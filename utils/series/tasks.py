@@ -1,29 +1,17 @@
-"""The four tasks of the series: which file of `data/` holds them, which template renders them, how they are scored.
+"""The four tasks of the series: which file of `data/` holds them, which template renders them, what is scored.
 
 Your own data needs none of this: convert it with `utils.records`, as notebook 01 shows.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from utils.evaluation import Score, form_scores, label_scores, span_scores, text_scores
+from utils.evaluation import wanted
 from utils.files import ROOT
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
-from utils.records import (
-    Conversion,
-    Record,
-    from_documents,
-    from_instructions,
-    from_labels,
-    from_phrases,
-    parse_phrases,
-)
-
-if TYPE_CHECKING:
-    from utils.inference import Answer
+from utils.records import Conversion, Record, from_documents, from_instructions, from_labels, from_phrases
 
 DATA = ROOT / "data"
 LABELS = ("Complaint", "Non-Complaint")
@@ -37,7 +25,8 @@ class Task:
         template: renders the records, in training and at inference.
         test: the test records, or the development records where these were asked for.
         slots: for each record of `test` in the reverse task, the names, dates and places that its instruction must
-            mention; an empty list where there are none.
+            mention; an empty list where there are none. `score` of `utils.evaluation` takes them.
+        labels: the allowed answers, where there are such.
     """
 
     name: str
@@ -45,10 +34,15 @@ class Task:
     train: list[Record]
     test: list[Record]
     slots: list[list[str]] = field(default_factory=list)
+    labels: tuple[str, ...] = ()
+
+    def first(self, count: int) -> "Task":
+        """The same task with the first `count` of its test records."""
+        return replace(self, test=self.test[:count], slots=self.slots[:count])
 
     def wanted(self, record: Record) -> str:
         """The right answer: what the template puts after the seam."""
-        return self.template.render(record)[1]
+        return wanted(record, self.template)
 
 
 def load_tasks(folder: Path = DATA, *, evaluate_on: Literal["test", "dev"] = "test") -> dict[str, Task]:
@@ -80,30 +74,10 @@ def load_tasks(folder: Path = DATA, *, evaluate_on: Literal["test", "dev"] = "te
             train=train.records,
             test=test.records,
             slots=[json.loads(line).get("slots", []) for line in lines] if name == "reverse" else [],
+            labels=LABELS if name == "labels" else (),
         )
         for name, (train, test) in pairs.items()
     }
-
-
-def score_task(task: Task, answers: Sequence["Answer"]) -> dict[str, Score]:
-    """Scores of the answers to `task.test`, in its order (see `utils.evaluation`).
-
-    Slot recall is over all slots of all rows, so a row without any has no part in it.
-
-    Raises:
-        ValueError: not one answer for each test record.
-    """
-    texts = [answer.text for answer in answers]
-    wanted = [task.wanted(record) for record in task.test]
-    if task.name == "labels":
-        scores = label_scores(texts, labels=wanted, allowed=LABELS)
-    elif task.name == "phrases":
-        phrases = [parse_phrases(answer) for answer in wanted]
-        scores = span_scores(texts, phrases=phrases, texts=[record.input for record in task.test])
-    else:
-        scores = text_scores(texts, references=wanted, slots=task.slots if any(task.slots) else None)
-    prompts = [task.template.prompt(record) for record in task.test]
-    return scores | form_scores(texts, prompts=prompts, stopped=[answer.stopped for answer in answers])
 
 
 def _both(folder: Path, name: str, split: str, convert, **columns) -> tuple[Conversion, Conversion]:

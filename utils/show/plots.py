@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from utils.show.view import INK
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from utils.evaluation import Interval
 
 # A method has one colour in the whole series. The first entry whose key is a part of the method's name counts, so that
 # every form of the base is grey; lightness and hatch tell them apart in print, and for colour-blind readers.
@@ -55,14 +58,14 @@ def length_histogram(lengths: Sequence[int], *, max_length: int) -> "Figure":
     return figure
 
 
-def bar_with_intervals(
-    scores: Mapping[str, Mapping[str, tuple[float, float, float]]], *, ylabel: str, title: str = ""
-) -> "Figure":
-    """Grouped bars with error bars: `scores[group][series] = (value, low, high)`, as `{"labels": {"base": ...}}`.
+def bar_with_intervals(scores: Mapping[str, Mapping[str, "Interval"]], *, ylabel: str, title: str = "") -> "Figure":
+    """Grouped bars with error bars: `scores[group][series]`, as `{"labels": {"base model": Interval(...)}}`.
 
+    `score_table(...).to_dict()` of `utils.evaluation` is of that form; its cells without an interval ("") have no bar.
     A series has the colour that its method has everywhere (`COLOURS`). A group shows the series that it has, in its own
     order, and a bar of no height says "0.00".
     """
+    scores = {name: {method: _bar(cell) for method, cell in group.items() if cell} for name, group in scores.items()}
     figure, axes = _axes("", ylabel, title)
     most = max(map(len, scores.values()), default=1)
     width, turned = 0.8 / most, 90 if most * len(scores) > 18 else 0
@@ -86,15 +89,86 @@ def bar_with_intervals(
 
 
 def loss_curves(train: Sequence[tuple[float, float]], heldout: Sequence[tuple[float, float]]) -> "Figure":
-    """Training and held-out loss over the steps; both are lists of (step, loss in nats per trained token)."""
+    """Training and held-out loss over the steps; both are lists of (step, loss in nats per trained token).
+
+    The loss of a step is that of its few rows, so it jumps; the line through it is the mean of a tenth of all steps.
+    """
     figure, axes = _axes("training step", "loss (nats per trained token)")
     if train:
-        axes.plot(*zip(*train, strict=True), color=FURTHER[0], linewidth=1.2, label="training rows")
+        steps, losses = zip(*train, strict=True)
+        window = max(1, len(train) // 10)
+        axes.plot(steps, losses, color=FURTHER[0], linewidth=0.8, alpha=0.45, label="training rows, each step")
+        if window > 1:
+            label = f"their running mean over {window} steps"
+            axes.plot(steps, running_mean(losses, window), color=FURTHER[0], linewidth=2, label=label)
     if heldout:
         axes.plot(*zip(*heldout, strict=True), color=COLOURS["tuned"], marker="o", linewidth=1.8, label="held-out rows")
     axes.set_ylim(bottom=0)
     _legend_above(axes)
     return figure
+
+
+def running_mean(values: Sequence[float], window: int) -> list[float]:
+    """Each value with those before it, `window` in all; at the start, as many as there are.
+
+    >>> running_mean([4, 2, 3, 1], 2)
+    [4.0, 3.0, 2.5, 2.0]
+    """
+    parts = [values[max(0, end - window) : end] for end in range(1, len(values) + 1)]
+    return [sum(part) / len(part) for part in parts]
+
+
+def heat_map(table: "pd.DataFrame", *, title: str = "", most: float = 1.0) -> "Figure":
+    """A table of differences as colours that stay apart in print: blue above 0, red below, white at 0, each with sign.
+
+    Args:
+        table: rows and columns with names; `index.name` and `columns.name` become the labels of the axes.
+        most: the difference, in either direction, that has the full colour.
+    """
+    rows, columns = table.shape
+    figure, axes = _axes(table.columns.name or "", table.index.name or "", title)
+    figure.set_size_inches(2.2 + 1.5 * columns, 1.3 + 0.6 * rows)
+    axes.imshow(table.to_numpy(dtype=float), cmap="RdBu", vmin=-most, vmax=most, aspect="auto")
+    for y, row in enumerate(table.to_numpy(dtype=float)):
+        for x, value in enumerate(row):
+            ink = "white" if abs(value) > 0.6 * most else INK
+            axes.text(x, y, f"{value:+.2f}", ha="center", va="center", fontsize=12, color=ink)
+    axes.set_xticks(range(columns), [fill(str(name), 18) for name in table.columns])
+    axes.set_yticks(range(rows), [fill(str(name), 24) for name in table.index])
+    axes.tick_params(length=0)
+    return figure
+
+
+def reliability_diagram(probabilities: Sequence[float], right: Sequence[bool]) -> "Figure":
+    """How often a label was right (y) by how sure the model was of it (x); on the diagonal it was as often as that.
+
+    A dot stands for a bin of `utils.evaluation.reliability`: it is as large as the bin has rows, and says how many.
+
+    Args:
+        probabilities: of the label that each row was given, 0 to 1.
+        right: whether it was the right one.
+    """
+    from utils.evaluation import expected_calibration_error, reliability
+
+    table, error = reliability(probabilities, right), expected_calibration_error(probabilities, right)
+    figure, axes = _axes("probability of the chosen label (mean of its bin)", "share of right labels")
+    axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="as right as it is sure")
+    sizes = 30 + 270 * table["rows"] / table["rows"].sum()
+    label = f"the model; {error:.3f} apart on average"
+    look = {"color": COLOURS["tuned"], "edgecolor": INK, "linewidth": 0.6, "zorder": 3}
+    axes.scatter(table["probability"], table["accuracy"], s=sizes, label=label, **look)
+    for sure, right, rows in zip(table["probability"], table["accuracy"], table["rows"], strict=True):
+        beside = {"xytext": (-11, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(f"{rows}", (sure, right), fontsize=8, **beside)
+    axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
+    _legend_above(axes)
+    return figure
+
+
+def _bar(score: "Interval") -> tuple[float, float, float]:
+    """Value, low and high. With very many labels the interval of macro F1 may lie beside the score."""
+    value, low, high = score
+    return value, min(low, value), max(high, value)
 
 
 def _legend_above(axes: "Axes") -> None:

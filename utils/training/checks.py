@@ -5,17 +5,21 @@ What this module does not do: watch the run itself (`trainer`), or keep adapters
 """
 
 import hashlib
-import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+
+from utils.errors import DataError
+from utils.files import read_json, write_json
 
 RUN_FILE = "run.json"
+CONTENTS = "contents.json"  # in each checkpoint: its files and their sha256
 STAGING = "unfinished"  # where a checkpoint is written before it is renamed
 BEST = "best.safetensors"  # the adapter's weights with the lowest held-out loss so far
 
@@ -60,36 +64,83 @@ def check_rows(
 
 
 def claim_folder(output_dir: str | os.PathLike[str], run: Mapping[str, Any], *, resume: bool) -> str | None:
-    """Make `output_dir` this run's; the path of its newest checkpoint if `resume` and there is one.
+    """Make `output_dir` this run's; the path of its newest whole checkpoint if `resume` and there is one.
 
     Without `resume`, checkpoints of an earlier run are removed, so that a later resume cannot pick up one of them.
+    With it, those that are damaged are, with a warning: the run goes on from the one before.
 
     Args:
         run: what the weights depend on (settings, hashes of base and rows); kept in `run.json` beside the checkpoints.
 
     Raises:
-        TrainingError: `resume`, and the checkpoints there belong to a run that differs; the message says in what.
+        TrainingError: checkpoints there are from another program; or `resume`, and they belong to a run that differs
+            (the message says in what).
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    checkpoints = _checkpoints(folder)
+    _check_owner(folder, checkpoints)
     shutil.rmtree(folder / STAGING, ignore_errors=True)
-    newest = get_last_checkpoint(folder)
-    if resume and newest:
-        before = json.loads((folder / RUN_FILE).read_text()) if (folder / RUN_FILE).is_file() else {}
+    if resume and checkpoints:
+        before = read_json(folder / RUN_FILE) if (folder / RUN_FILE).is_file() else {}
         if changed := [f"{key}: {before.get(key)} → {value}" for key, value in run.items() if before.get(key) != value]:
             raise TrainingError(
                 f"cannot resume: the checkpoints in {folder} are from another run ({'; '.join(changed)}). "
                 "Use the same settings and rows, another output_dir, or resume=False to start over."
             )
-        return newest
+        for checkpoint in checkpoints:
+            if not (damage := damage_of(checkpoint)):
+                return str(checkpoint)
+            warnings.warn(f"{checkpoint} is damaged ({damage}): the run goes on from the one before it", stacklevel=3)
+            shutil.rmtree(checkpoint)
     (folder / RUN_FILE).unlink(missing_ok=True)  # first: killed amid removing, the rest must not look resumable
     (folder / BEST).unlink(missing_ok=True)
-    for checkpoint in folder.glob("checkpoint-[0-9]*"):
+    for checkpoint in _checkpoints(folder):
         shutil.rmtree(checkpoint)
-    partial = folder / f"{RUN_FILE}.partial"
-    partial.write_text(json.dumps(run, indent=2))
-    os.replace(partial, folder / RUN_FILE)
+    write_json(folder / RUN_FILE, run)
     return None
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The newest first."""
+    steps = {path: path.name.removeprefix("checkpoint-") for path in folder.glob("checkpoint-*") if path.is_dir()}
+    return sorted((path for path in steps if steps[path].isdecimal()), key=lambda path: int(steps[path]), reverse=True)
+
+
+def _check_owner(folder: Path, checkpoints: Sequence[Path]) -> None:
+    """Nothing is removed that another program wrote."""
+    foreign = [path for path in (*checkpoints, folder / STAGING) if path.exists() and not (path / CONTENTS).is_file()]
+    if foreign and not (folder / RUN_FILE).is_file():
+        raise TrainingError(f"{foreign[0]} is not from a run of this project: use another output_dir, or move it away")
+
+
+def list_contents(checkpoint: Path) -> None:
+    """Note what a checkpoint consists of, so that damage is seen before a run goes on from it."""
+    files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
+    write_json(checkpoint / CONTENTS, {path.relative_to(checkpoint).as_posix(): _hash(path) for path in files})
+
+
+def damage_of(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint, or None if it is whole: each file as it was written, and the best weights."""
+    try:
+        contents = read_json(checkpoint / CONTENTS)
+        for name, digest in contents.items():
+            if not (checkpoint / name).is_file():
+                return f"{name} is missing"
+            if _hash(checkpoint / name) != digest:
+                return f"{name} is not as it was written"
+        log = read_json(checkpoint / "trainer_state.json")["log_history"]
+        if any("eval_loss" in entry and entry["step"] > 0 for entry in log):
+            with safe_open(checkpoint.parent / BEST, "pt"):
+                pass
+    except (DataError, SafetensorError, OSError, KeyError, AttributeError) as error:
+        return str(error)
+    return None
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_hash(model: PreTrainedModel) -> str:

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import datasets
 import torch
 from peft import LoraConfig
+from peft.optimizers import create_loraplus_optimizer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.integrations import is_tensorboard_available
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
@@ -45,13 +45,13 @@ def fine_tune(
     batch_size: int = 16,
     micro_batch_size: int | None = None,
     rank: int = 16,
+    lora_plus: float = 1,
     loss_mean: Literal["token", "row"] = "token",
     seed: int = 42,
     resume: bool = False,
     checkpoint_every: int | None = None,
     activation_checkpointing: bool | None = None,
     share_starts: bool | None = None,
-    tensorboard: bool = False,
     on_start: Callable[[Plan], None] | None = None,
     on_log: Callable[[History], None] | None = None,
 ) -> TrainingResult:
@@ -68,6 +68,8 @@ def fine_tune(
         micro_batch_size: rows per forward pass, a divisor of `batch_size` (default: all of it). Smaller ones need
             less memory and give the same result, up to rounding.
         rank: of the adapter matrices; they are scaled by alpha / rank = 2.
+        lora_plus: how many times as fast as A the matrices B learn (LoRA+, https://arxiv.org/abs/2402.12354). B starts
+            at zero and has further to go; with 8, take a quarter of the learning rate.
         loss_mean: what the losses of a step are averaged over. "token": every labelled token counts alike, so a row
             with a long answer counts more. "row": every row counts alike, however short its answer.
         resume: continue from the newest checkpoint in `output_dir`, or start if there is none. The weights that
@@ -77,14 +79,13 @@ def fine_tune(
             time. Default: on a GPU only.
         share_starts: compute what the rows of a batch have in common once. Default: on a CPU, with a model that
             allows it. True asks for it elsewhere.
-        tensorboard: write event files to `output_dir/runs` (needs the package tensorboard).
         on_start: called before the first step with a `Plan`: rows, tokens, steps, and a guess of the seconds, for
             which two steps are timed.
         on_log: called with the whole history after each new entry, for a live plot.
 
     Raises:
         ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids;
-            tensorboard without its package; share_starts with a model that does not allow it.
+            share_starts with a model that does not allow it.
         TrainingError: a non-finite loss (with the rows), out of GPU memory (with what to lower), `resume` with
             checkpoints of another base, other rows or settings, or a model that carries an adapter already.
     """
@@ -94,8 +95,6 @@ def fine_tune(
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         raise TrainingError("this model carries an adapter already: load a fresh base, or unload() the tuned model")
     micro_batch_size = micro_batch_size or batch_size
-    if tensorboard and not is_tensorboard_available():
-        raise ValueError("tensorboard=True needs a package: `pip install tensorboard`, or leave it False")
     if batch_size % micro_batch_size:
         raise ValueError(f"batch_size {batch_size} is not a multiple of micro_batch_size {micro_batch_size}")
     if loss_mean not in ("token", "row"):
@@ -107,14 +106,27 @@ def fine_tune(
         activation_checkpointing = device.kind == "cuda"
     if share_starts is None:
         share_starts = device.kind == "cpu" and can_share(model)
-    config = _config(device, micro_batch_size, batch_size // micro_batch_size, activation_checkpointing)
-    config.output_dir, config.num_train_epochs, config.learning_rate = str(output_dir), epochs, learning_rate
-    config.seed, config.save_steps = seed, checkpoint_every or config.save_steps
-    config.eval_strategy = "steps" if heldout else "no"
-    config.report_to = ["tensorboard"] if tensorboard else []
+    config = _config(
+        device,
+        output_dir=str(output_dir),
+        num_train_epochs=epochs,
+        learning_rate=learning_rate,
+        per_device_train_batch_size=micro_batch_size,
+        per_device_eval_batch_size=2 * micro_batch_size,
+        gradient_accumulation_steps=batch_size // micro_batch_size,
+        activation_checkpointing=activation_checkpointing,
+        eval_strategy="steps" if heldout else "no",
+        save_steps=checkpoint_every or 0.1,  # below 1: a fraction of the run
+        seed=seed,
+    )
     run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
     run |= {"base": weights_hash(model), "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
-    run |= {"batch_size": batch_size, "micro_batch_size": micro_batch_size, "loss_mean": loss_mean}
+    run |= {
+        "batch_size": batch_size,
+        "micro_batch_size": micro_batch_size,
+        "loss_mean": loss_mean,
+        "lora_plus": lora_plus,
+    }
     checkpoint = claim_folder(output_dir, run, resume=resume)
     config.eval_on_start = bool(heldout) and checkpoint is None
     with quiet_peft():
@@ -128,6 +140,7 @@ def fine_tune(
             callbacks=[*([KeepBest()] if heldout else []), *([OnLog(on_log)] if on_log else [])],
         )
     trainer.arrange_batches(loss_mean=loss_mean, share_starts=share_starts)
+    trainer.lora_plus = lora_plus
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     for parameter in trainer.model.parameters():
@@ -136,26 +149,22 @@ def fine_tune(
     return _run(trainer, device, checkpoint, on_start)
 
 
-def _config(device: Device, micro_batch_size: int, accumulation: int, activation_checkpointing: bool) -> SFTConfig:
-    """What does not differ from run to run on this device."""
+def _config(device: Device, **of_this_run: Any) -> SFTConfig:
+    """The settings of a run, and those that are the same in every run on this device."""
     return SFTConfig(
         warmup_steps=0.03,  # a fraction of the run
-        per_device_train_batch_size=micro_batch_size,
-        per_device_eval_batch_size=2 * micro_batch_size,
-        gradient_accumulation_steps=accumulation,
         use_cpu=device.kind == "cpu",
         bf16=device.autocast is torch.bfloat16,
         fp16=device.autocast is torch.float16,
-        activation_checkpointing=activation_checkpointing,
         max_length=None,  # the rows were measured before; the trainer would cut them in silence
         eval_steps=0.1,
-        save_steps=0.1,
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,  # it would report a NaN as the loss of the step before
         dataloader_pin_memory=device.kind == "cuda",
         disable_tqdm=True,
         report_to="none",
+        **of_this_run,
     )
 
 
@@ -212,4 +221,13 @@ def _score_labelled_positions_only() -> Iterator[None]:
 
 
 class _Trainer(SafeTrainer, SFTTrainer):
-    """SFTTrainer with the safeguards in front."""
+    """SFTTrainer with the safeguards in front, and a learning rate of their own for the matrices B."""
+
+    lora_plus = 1.0
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        if self.optimizer is None and self.lora_plus != 1:
+            kind, settings = self.get_optimizer_cls_and_kwargs(self.args)
+            ratio = {"loraplus_lr_ratio": self.lora_plus}
+            self.optimizer = create_loraplus_optimizer(self.model, kind, **settings, **ratio)
+        return super().create_optimizer(model)

@@ -1,25 +1,24 @@
-"""A trainer that averages its loss as asked, keeps the best weights, stops at a loss that is not a number, and resumes.
+"""A trainer that averages its loss as asked, stops at a loss that is not a number, and resumes to the bit.
 
 `SafeTrainer` is mixed into TRL's trainer. A checkpoint is written under another name and renamed when it is whole, so a
-killed run goes on from the one before it; only a power cut is not survived (nothing is fsynced).
+killed run goes on from the one before it; after a power cut, damaged ones are told by their contents (`checks`).
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
-from utils.training.checks import BEST, STAGING, TrainingError
+from utils.training.batches import EpochOrder, counted, pad, share, singles, summed_loss
+from utils.training.best_weights import KeepBest  # noqa: F401  (until fine_tuning takes it from there)
+from utils.training.checks import STAGING, TrainingError, list_contents
 from utils.training.result import Plan
-from utils.training.shared_starts import losses, pack
 
 
 class SafeTrainer(Trainer):
@@ -28,55 +27,30 @@ class SafeTrainer(Trainer):
     by_row = False
 
     def arrange_batches(self, *, loss_mean: str, share_starts: bool) -> None:
-        """How rows become batches: padded as TRL does it, or as sequences in which shared starts stand once."""
+        """How rows become batches (padded, or with shared starts), and what their losses are averaged over."""
         self.by_row = loss_mean == "row"
         self._signature_columns = ["input_ids", "labels", "weight"]
-        self.data_collator = self._collate if share_starts else partial(_pad, self.data_collator)
-
-    @staticmethod
-    def _collate(rows: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
-        return {"packs": pack(rows), "rows": rows}
+        self.data_collator = share if share_starts else partial(pad, self.data_collator)
+        if self.aux_loss_enabled:  # TRL would add a loss that balances the experts of a mixture, which are frozen here
+            self.aux_loss_enabled = self.model.config.get_text_config().output_router_logits = False
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        if "packs" not in inputs and "weight" not in inputs and not self.by_row:
-            result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            loss = result[0] if return_outputs else result
-        else:
-            result = loss = self._loss(model, inputs, num_items_in_batch)
+        # TRL's own also measures entropy and accuracy, which nobody reads, and waits for a GPU to tell them.
+        loss = self._mean(model, inputs, num_items_in_batch)
         if not torch.isfinite(loss):
             raise TrainingError(self._name_bad_rows(model, inputs, float(loss.detach())))
-        return result
+        return loss
 
-    def _loss(self, model: torch.nn.Module, inputs: Mapping[str, Any], items: Any) -> torch.Tensor:
-        if "packs" in inputs:
-            parts = [(losses(model, packed), self._weights(packed)) for packed in inputs["packs"]]
-        else:
-            reads = {name: inputs[name] for name in ("input_ids", "attention_mask", "labels")}
-            out = model(**reads, use_cache=False, fused_lm_head=True)  # TRL's: no logits for tokens without a label
-            mask = out.label_mask.bool()
-            share = mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
-            weight = inputs.get("weight", torch.ones(len(mask), device=mask.device))[:, None].expand_as(share)
-            parts = [(-out.log_probs[mask], self._weights({"share": share[mask], "weight": weight[mask]}))]
-        total = sum((loss * weight).sum() for loss, weight in parts)
-        items = self._items(inputs) if items is None else items
-        if self.args.average_tokens_across_devices:  # like Trainer: DDP averages what is to be a sum over processes
+    def _mean(self, model: torch.nn.Module, inputs: Mapping[str, Any], items: Any = None) -> torch.Tensor:
+        total = summed_loss(model, inputs, by_row=self.by_row)
+        if items is None:  # of this batch alone
+            items = counted(inputs, by_row=self.by_row)
+        elif self.args.average_tokens_across_devices:  # like Trainer: DDP averages what is to be a sum over processes
             total = total * self.accelerator.num_processes
         return total / torch.as_tensor(items).clamp(min=1e-9)
 
-    def _weights(self, each: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """How much each labelled token counts: its row's weight, spread over the row if every row is to count alike."""
-        return each["weight"] * each["share"] if self.by_row else each["weight"]
-
-    def _items(self, inputs: Mapping[str, Any]) -> float:
-        """What a batch's summed losses are divided by: its labelled tokens, or its rows, each with its weight."""
-        if "packs" in inputs:
-            return float(sum(self._weights(packed).sum() for packed in inputs["packs"]))
-        labelled = (inputs["labels"][:, 1:] != -100).sum(dim=1)
-        weight = inputs.get("weight", torch.ones(len(labelled), device=labelled.device))
-        return float((weight * (labelled > 0 if self.by_row else labelled)).sum())
-
     def _get_num_items_in_batch(self, batch_samples: list, device: torch.device) -> torch.Tensor:
-        items = torch.tensor(sum(map(self._items, batch_samples)), device=device)
+        items = torch.tensor(sum(counted(batch, by_row=self.by_row) for batch in batch_samples), device=device)
         return self.accelerator.gather(items).sum() if self.args.average_tokens_across_devices else items
 
     @torch.no_grad()
@@ -86,7 +60,7 @@ class SafeTrainer(Trainer):
         summed = torch.zeros(2, device=self.args.device)
         for batch in dataloader:
             inputs = self._prepare_inputs(batch)
-            items = self._items(inputs)
+            items = counted(inputs, by_row=self.by_row)
             with self.compute_loss_context_manager():
                 loss = self.compute_loss(self.model, inputs)
             summed += torch.tensor([float(loss) * items, items], device=self.args.device)
@@ -121,34 +95,22 @@ class SafeTrainer(Trainer):
 
     @torch.no_grad()
     def _name_bad_rows(self, model: torch.nn.Module, inputs: dict[str, Any], loss: float) -> str:
-        if "packs" in inputs:
-            ids = [list(row["input_ids"]) for row in inputs["rows"]]
-            singles = [self._collate([row]) for row in inputs["rows"]]
-        else:
-            tensors = {key: value for key, value in inputs.items() if torch.is_tensor(value)}
-            singles = [{key: value[i : i + 1] for key, value in tensors.items()} for i in range(len(inputs["labels"]))]
-            ids = [one["input_ids"][one["attention_mask"].bool()].tolist() for one in singles]
-        bad = [i for i, one in enumerate(singles) if not torch.isfinite(self._loss_of_one(model, one))]
+        rows = singles(inputs)
+        bad = [ids for ids, alone in rows if not torch.isfinite(self._mean(model, alone))]
         name, dataset = ("rows", self.train_dataset) if self.model.training else ("heldout", self.eval_dataset)
-        found = [ids[i] for i in bad]
-        numbers = [i for i, row in enumerate(dataset["input_ids"]) if list(row) in found]
+        numbers = [i for i, row in enumerate(dataset["input_ids"]) if list(row) in bad]
         where = f"{name} {', '.join(map(str, numbers))}" if bad else "the batch as a whole"
         hint = "look at what they hold"
         if not all(parameter.isfinite().all() for parameter in model.parameters() if parameter.requires_grad):
             hint = "the weights are no numbers any more: lower learning_rate"
-        elif len(bad) == len(singles) > 1:
+        elif len(bad) == len(rows) > 1:
             hint = "every row of the batch, so the weights are gone: lower learning_rate"
         return f"the loss became {loss} at step {self.state.global_step + 1}, in {where}: {hint}"
-
-    def _loss_of_one(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
-        if "packs" in inputs or "weight" in inputs or self.by_row:
-            return self._loss(model, inputs, None)
-        return super().compute_loss(model, inputs)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler:
         # The stock sampler draws each epoch's order from the global generator, so a resumed epoch has another order.
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return _EpochOrder(self, batch_size=batch, lengths=[len(ids) for ids in self.train_dataset["input_ids"]])
+        return EpochOrder(self, batch_size=batch, lengths=[len(ids) for ids in self.train_dataset["input_ids"]])
 
     def _get_output_dir(self, trial: Any) -> str:
         return os.path.join(self.args.output_dir, STAGING)
@@ -160,67 +122,7 @@ class SafeTrainer(Trainer):
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             name = f"checkpoint-{self.state.global_step}"
+            list_contents(Path(self.args.output_dir, STAGING, name))
             os.replace(Path(self.args.output_dir, STAGING, name), Path(self.args.output_dir, name))
             rotate_checkpoints(output_dir=self.args.output_dir, save_total_limit=self.args.save_total_limit)
             Path(self.args.output_dir, STAGING).rmdir()
-
-
-def _pad(collate: Callable[[list], dict[str, Any]], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A padded batch as TRL makes it, with the weights of its rows if they have any."""
-    batch = collate([{key: row[key] for key in row if key != "weight"} for row in rows])
-    return batch | ({"weight": torch.tensor([row["weight"] for row in rows])} if "weight" in rows[0] else {})
-
-
-class _EpochOrder(torch.utils.data.Sampler):
-    """Steps of rows drawn at random, so that each mixes the tasks; the order follows from the seed and the epoch alone.
-
-    Within a step rows are sorted by length, so that micro-batches hold rows of similar length; whole steps of similar
-    length would be steps of one task. The step with the longest row comes first, so that a batch that does not fit into
-    memory fails at step 1, not at step 300.
-    """
-
-    def __init__(self, trainer: Trainer, *, batch_size: int, lengths: list[int]) -> None:
-        self.trainer, self.batch_size, self.lengths = trainer, batch_size, lengths
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        epoch = int(self.trainer.state.epoch or 0)  # in a resumed run a fraction, such as 1.4, at the first call
-        generator = torch.Generator().manual_seed(self.trainer.args.seed * 100_003 + epoch)
-        drawn = torch.randperm(len(self.lengths), generator=generator).tolist()
-        longest = drawn.index(max(drawn, key=self.lengths.__getitem__))
-        drawn[0], drawn[longest] = drawn[longest], drawn[0]
-        for start in range(0, len(drawn), self.batch_size):
-            yield from sorted(drawn[start : start + self.batch_size], key=self.lengths.__getitem__, reverse=True)
-
-
-class KeepBest(TrainerCallback):
-    """Writes the adapter's weights whenever the held-out loss is the lowest so far, and puts them back at the end.
-
-    The file is written beside the checkpoints, so a run that is killed and resumed ends with the same weights.
-    """
-
-    def on_evaluate(self, args, state, control, model=None, **kwargs) -> None:
-        found = [entry for entry in state.log_history if "eval_loss" in entry and entry["step"] > 0]
-        if found and found[-1]["eval_loss"] == min(entry["eval_loss"] for entry in found) and args.should_save:
-            tensors = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
-            partial = Path(args.output_dir, f"{BEST}.partial")
-            save_file(tensors, partial, metadata={"step": str(state.global_step)})
-            os.replace(partial, Path(args.output_dir, BEST))
-
-    @staticmethod
-    def restore(trainer: Trainer) -> int:
-        """Give the trainer's model its best weights; the step that they are from."""
-        trainer.accelerator.wait_for_everyone()
-        path = Path(trainer.args.output_dir, BEST)
-        if not path.is_file():
-            return trainer.state.global_step
-        with safe_open(path, "pt") as file:
-            step = int(file.metadata()["step"])
-        if step != trainer.state.global_step:
-            best = load_file(path)
-            for name, parameter in trainer.accelerator.unwrap_model(trainer.model).named_parameters():
-                if name in best:
-                    parameter.data.copy_(best[name])
-        return step

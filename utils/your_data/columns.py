@@ -4,10 +4,8 @@
 come from parameters, which may be text. What this module does not do: repair data, or judge it (`utils.quality`).
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,8 @@ from utils.errors import DataError
 from utils.files import ROOT, find_path
 from utils.records import (
     EXTRACTION_INSTRUCTION,
-    BadRow,
     Conversion,
     Table,
-    check_types,
     from_documents,
     from_instructions,
     from_labels,
@@ -29,57 +25,28 @@ from utils.records import (
     from_spans,
     from_squad,
     from_tagged,
-    read_table,
-    tags_at_line_ends,
-    type_of,
+    has_tags,
+    has_token_rows,
     unfold_columns,
+)
+from utils.your_data.headings import (
+    SENTENCE,
+    USUAL,
+    Columns,
+    found_among,
+    in_parameters,
+    position,
+    read_columns,
+    usual,
 )
 from utils.your_data.parameters import as_list, as_mapping
 
 TASKS = ("classification", "extraction", "instructions", "documents")
 MANY_LABELS = 25  # a list of more labels costs more tokens in every prompt than the texts themselves
 SHORT_INSTRUCTION = "Name the category of the text below."
-TYPED_INSTRUCTION = "Extract the phrases of these types from the text: {labels}."
-USUAL = {  # column names to look for, in any case, where none is given
-    "classification": {"text_column": ("text", "sentence"), "answer_column": ("label", "category")},
-    "extraction": {
-        "text_column": ("text", "tokens", "context"),
-        "answer_column": ("phrases", "spans", "tags", "ner_tags", "answers"),
-    },
-    "instructions": {
-        "instruction_column": ("instruction",),
-        "text_column": ("input", "context"),
-        "answer_column": ("output", "response"),
-    },
-    "documents": {"text_column": ("document", "text"), "answer_column": ("instruction",)},
-}
-_AS_PARAMETERS = {  # the converters name arguments of Python functions; whoever runs a job has only parameters
-    re.compile(r"pass another as label="): "set answer_column to another",
-    re.compile(r"the allowed labels as labels=\[…\]"): "labels to the allowed ones",
-    re.compile(r"pass labels=\[…\] or label_names=\{…\} with"): "set labels or label_names to",
-    re.compile(r"pass its encoding, as in read_table\(.+?, encoding=('[\w-]+')\)"): r"set encoding to \1",
-}
+SEPARATORS = {"tab": "\t", r"\t": "\t"}  # what nobody can type as it is
 
 
-@dataclass(frozen=True)
-class Unfolded(Conversion):
-    """A conversion by `column_labels`, which makes several rows of each row of the file."""
-
-    file_rows: list[int] = field(default_factory=list)  # for each row in: the number of its row in the file
-
-
-@contextmanager
-def _in_terms_of_parameters() -> Iterator[None]:
-    try:
-        yield
-    except DataError as error:
-        message = str(error)
-        for python, parameter in _AS_PARAMETERS.items():
-            message = python.sub(parameter, message)
-        raise DataError(message) from None
-
-
-@_in_terms_of_parameters()
 def read_records(
     source: Any,
     *,
@@ -88,17 +55,20 @@ def read_records(
     answer_column: str = "",
     instruction_column: str = "",
     group_column: str = "",
+    sentence_column: str = "",
     column_labels: str = "",
     labels: str = "",
     label_names: str = "",
     instruction: str = "",
     encoding: str = "utf-8",
+    separator: str = "",
+    quote: str = "",
 ) -> Conversion:
     """Convert a file or a Hub dataset; the arguments are the parameters of notebook 07, which explains each.
 
     Raises:
         DataError: an unknown task, a file that cannot be read, a column that it does not have, or types of phrases
-            that are not in it.
+            that are not in it; what to do is said in terms of these parameters.
 
     >>> read_records([{"text": "Dirty room", "label": "Complaint"}], task="classification").summary()
     '1 row in, 1 record, 0 rejected'
@@ -107,49 +77,43 @@ def read_records(
     if task not in TASKS:
         raise DataError(f"task is {task!r}: use one of {', '.join(TASKS)}")
     named = {"answer_column": answer_column, "instruction_column": instruction_column, "group_column": group_column}
-    given = {name: [_column(value)] if value != "" else [] for name, value in named.items()}
-    given["text_column"] = [_column(name) for name in as_list(text_column)]
-    unfold = {_column(name): label for name, label in as_mapping(column_labels).items()}
-    types = as_list(labels)
-    to_extract = instruction or (TYPED_INSTRUCTION if types else EXTRACTION_INSTRUCTION)
-    to_extract = to_extract.replace("{labels}", ", ".join(map(str, types)))
-    if not given["text_column"] and (tags := tags_at_line_ends(source, encoding)):
-        if task != "extraction":
-            raise DataError(f"{Path(source).name} has a token and its tag on each line: set task to extraction")
-        check_types(types, tags, Path(source).name)
-        return from_tagged(source, encoding=encoding, types=types or None, instruction=to_extract)
-    positions = [str(name) for names in (*given.values(), unfold) for name in names if isinstance(name, int)]
-    names = [name for names in (*given.values(), unfold) for name in names if isinstance(name, str)]
-    if positions and names:
-        raise DataError(
-            f"column {positions[0]} is given by its position, {names[0]!r} by its name: use positions only in a file "
-            "without a header line, and then for all columns"
-        )
-    table = read_table(source, header=not positions, encoding=encoding)
-    for parameter, names in (given | {"column_labels": list(unfold)}).items():
-        _check_columns(table, names, parameter)
-    if unfold:
-        table = unfold_columns(table, columns=unfold, text="text", label="label")
-        given |= {"text_column": ["text"], "answer_column": ["label"]}
-    group = next(iter(given["group_column"]), None)
-    if (special := _converter_for(table, task)) and not given["text_column"] + given["answer_column"]:
-        return special(table)
-    columns = {name: given[name] or _usual(table, task, name) for name in USUAL[task]}
-    if task == "classification":
-        allowed = {"labels": types or None, "label_names": as_mapping(label_names) or None}
-        result = _from_labels(
-            table, columns["text_column"], columns["answer_column"][0], instruction, group=group, **allowed
-        )
-        return Unfolded(**vars(result), file_rows=_rows_behind(table)) if unfold else result
-    if len(given["text_column"]) > 1:
-        raise DataError(f"text_column is {text_column!r}: only the task classification joins several columns")
-    text, answer = (next(iter(columns[name]), None) for name in ("text_column", "answer_column"))
-    if task == "documents":
-        return from_documents(table, text=text, instruction=answer)
-    if task == "instructions":
-        [asked] = columns["instruction_column"]
-        return from_instructions(table, instruction=asked, input=text, output=answer, group=group)
-    return _from_marked(table, text, answer, types, to_extract, group)
+    named |= {"sentence_column": sentence_column}
+    given: Columns = {name: [value] if value != "" else [] for name, value in named.items()}
+    given["text_column"] = as_list(text_column)
+    given["column_labels"] = list(as_mapping(column_labels))
+    types = as_list(labels) or None
+    options = {"encoding": encoding, "sep": SEPARATORS.get(separator, separator) or None, "quote": quote or None}
+    with in_parameters(task):
+        if found := _from_token_lines(source, task, given, types, instruction, encoding):
+            return found
+        table, given = read_columns(source, given, options)
+        if given["column_labels"]:
+            meaning = dict(zip(given["column_labels"], as_mapping(column_labels).values(), strict=True))
+            table = unfold_columns(table, columns=meaning, text="text", label="label")
+            given |= {"text_column": ["text"], "answer_column": ["label"]}
+        group = next(iter(given["group_column"]), None)
+        special = _converter_for(table, task)
+        if special and not given["text_column"] + given["answer_column"]:
+            return special(table)
+        columns = {name: given[name] or usual(table, task, name) for name in USUAL[task]}
+        text, answer = (next(iter(columns[name]), None) for name in ("text_column", "answer_column"))
+        if task == "classification":
+            allowed = {"labels": types, "label_names": as_mapping(label_names) or None}
+            return _from_labels(table, columns["text_column"], answer, instruction, group=group, **allowed)
+        if len(given["text_column"]) > 1:
+            raise DataError(f"text_column is {text_column!r}: only the task classification joins several columns")
+        if task == "documents":
+            if group is not None:
+                raise DataError(f"group_column is {group!r}, but documents are not grouped: leave it empty")
+            return from_documents(table, text=text, instruction=answer)
+        if task == "instructions":
+            [asked] = columns["instruction_column"]
+            return from_instructions(table, instruction=asked, input=text, output=answer, group=group)
+        marks = {"types": types, "instruction": _with_types(instruction), "group": group}
+        if given["sentence_column"] or has_token_rows(table, answer):
+            sentence = next(iter(given["sentence_column"] or found_among(table, SENTENCE)), None)
+            return from_tagged(table, tokens=text, tags=answer, sentence=sentence, **marks)
+        return _from_marked(table, text, answer, _numbered(label_names), **marks)
 
 
 def locate(path: str) -> str:
@@ -172,32 +136,23 @@ def locate(path: str) -> str:
     return path
 
 
-def file_row(conversion: Conversion, row: int) -> int:
-    """The number in the file of a row that was converted; both count from 1, after any header."""
-    return conversion.file_rows[row - 1] if isinstance(conversion, Unfolded) else row
-
-
-def _column(name: Any) -> str | int:
-    return int(name) if str(name).isdecimal() else name
-
-
-def _check_columns(table: Table, names: Sequence[str | int], parameter: str) -> None:
-    if missing := [name for name in names if name not in table.columns]:
-        raise _no_column(table, repr(missing[0]), parameter)
-
-
-def _usual(table: Table, task: str, parameter: str) -> list[str | int]:
-    names = USUAL[task][parameter]
-    found = [column for wanted in names for column in table.columns if str(column).casefold() == wanted]
-    if not found and (task, parameter) != ("instructions", "text_column"):  # an instruction may do without input
-        raise _no_column(table, " or ".join(map(repr, names)), parameter)
-    return found[:1]
-
-
-def _no_column(table: Table, wanted: str, parameter: str) -> DataError:
-    found = ", ".join(repr(name if isinstance(name, int) else name[:40]) for name in table.columns[:20])
-    hint = "" if 0 in table.columns else " (or to its position, such as 0, if the file has no header line)"
-    return DataError(f"{table.name} has no column {wanted}; it has {found}: set {parameter} to one of them{hint}")
+def _from_token_lines(
+    source: Any, task: str, given: Columns, types: list[str] | None, instruction: str, encoding: str
+) -> Conversion | None:
+    """What a file of token lines holds; None if it is not one."""
+    text, answer = (next(iter(given[name]), None) for name in ("text_column", "answer_column"))
+    tokens, tags = (None if name is None else position(name) for name in (text, answer))
+    if given["sentence_column"] or (task != "extraction" and text is not None):
+        return None
+    if not has_tags(source, tags, encoding):
+        return None
+    if task != "extraction":
+        raise DataError(f"{Path(source).name} has a token and its tag on each line: set task to extraction")
+    group = next(iter(given["group_column"]), None)
+    return from_tagged(
+        source, tokens=tokens, tags=tags, types=types, group=group, instruction=_with_types(instruction),
+        encoding=encoding,
+    )  # fmt: skip
 
 
 def _converter_for(table: Table, task: str) -> Any:
@@ -214,26 +169,25 @@ def _from_labels(table: Table, text: list, label: str | int, instruction: str, *
     return result
 
 
-def _from_marked(table: Table, text, answer, types: list[str], instruction: str, group) -> Conversion:
+def _from_marked(table: Table, text: Any, answer: Any, tag_names: list[str] | None, **options: Any) -> Conversion:
     """Texts with phrases, spans or tags: what the first row holds says which."""
     first = next((row for row in table.rows() if isinstance(row, Mapping) and row.get(answer)), {})
-    marks, is_tokens = first.get(answer), isinstance(first.get(text), list)
-    is_typed = is_tokens or (isinstance(marks, list) and isinstance(marks[0], Mapping | list))
-    if types and is_typed:
-        every = (mark for row in table.rows() if isinstance(row, Mapping) for mark in row.get(answer) or [])
-        check_types(types, [type_of(mark, table.classes.get(answer)) for mark in every], table.name)
-    elif types:
+    marks = first.get(answer)
+    if isinstance(first.get(text), list):
+        return from_tagged(table, tokens=text, tags=answer, tag_names=tag_names, **options)
+    if isinstance(marks, list) and isinstance(marks[0], Mapping | list):
+        return from_spans(table, text=text, spans=answer, **options)
+    if types := options.pop("types"):
         raise DataError(f"labels is {', '.join(types)}, but the phrases in {table.name} have no types: leave it empty")
-    if is_tokens:
-        return from_tagged(table, tokens=text, tags=answer, types=types or None, instruction=instruction)
-    if is_typed:
-        return from_spans(table, text=text, spans=answer, types=types or None, instruction=instruction, group=group)
-    return from_phrases(table, text=text, phrases=answer, instruction=instruction, group=group)
+    options["instruction"] = options["instruction"] or EXTRACTION_INSTRUCTION
+    return from_phrases(table, text=text, phrases=answer, **options)
 
 
-def _rows_behind(table: Table) -> list[int]:
-    """For each row of an unfolded table, the number of its row in the file; one that cannot be read stands alone."""
-    numbers = [0]
-    for row in table.rows():
-        numbers.append(numbers[-1] + 1 if isinstance(row, BadRow) else row["row"])
-    return numbers[1:]
+def _with_types(instruction: str) -> str | None:
+    return instruction.replace("{labels}", "{types}") or None
+
+
+def _numbered(label_names: str) -> list[str] | None:
+    """The names of tags that are numbers, from 0: "0: O, 1: B-PER"."""
+    names = {str(number): name for number, name in as_mapping(label_names).items()}
+    return [names.get(str(number), str(number)) for number in range(max(map(int, names)) + 1)] if names else None

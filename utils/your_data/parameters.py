@@ -7,14 +7,18 @@ run a notebook (`utils.job` does).
 import ast
 from collections.abc import Mapping
 from difflib import get_close_matches
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 RANGES = {  # the smallest and the largest value that make sense
-    "limit": (0, inf), "test_fraction": (0.01, 0.9), "max_length": (16, inf), "epochs": (0.01, inf),
-    "learning_rate": (1e-9, 1), "batch_size": (1, inf), "micro_batch_size": (0, inf), "rank": (1, inf),
-    "seed": (0, 2**32 - 1),
+    "limit": (0, inf), "test_fraction": (0.01, 0.9), "test_rows": (0, inf), "max_length": (16, inf),
+    "epochs": (0.01, 10_000), "learning_rate": (1e-9, 1), "batch_size": (1, inf), "micro_batch_size": (0, inf),
+    "rank": (1, inf), "price_per_hour": (0, inf), "seed": (0, 2**32 - 1),
 }  # fmt: skip
+CHOICES = {"on_errors": ("stop", "drop", "keep"), "loss_mean": ("token", "row")}
+# A number for any other text is a column's position, or a label. For these it is what papermill made of the text.
+ONLY_TEXT = ("data_path", "test_path", "task", "encoding", "instruction", "template", "on_errors", "model_name",
+             "loss_mean", "output_dir")  # fmt: skip
 
 
 class ParameterError(ValueError):
@@ -42,8 +46,11 @@ def check_parameters(values: Mapping[str, Any], types: Mapping[str, type]) -> No
         allowed = {float: (float, int), str: (str, int, list, dict)}.get(types[name], (types[name],))
         if not isinstance(value, allowed) or (isinstance(value, bool) and types[name] is not bool):
             raise ParameterError(f"{name} is {value!r}, not of type {types[name].__name__}")
-        low, high = RANGES.get(name, (value, value))
-        if not low <= value <= high:
+        _check_text(name, value)
+        low, high = RANGES.get(name, (None, None))
+        if isinstance(value, float) and not isfinite(value):
+            raise ParameterError(f"{name} is {value}: give a finite number")
+        if low is not None and not low <= value <= high:
             bounds = f"has to be {low} or more" if high == inf else f"has to lie between {low} and {high}"
             raise ParameterError(f"{name} is {value}: it {bounds}")
     batch, micro = values.get("batch_size"), values.get("micro_batch_size")
@@ -51,15 +58,56 @@ def check_parameters(values: Mapping[str, Any], types: Mapping[str, type]) -> No
         raise ParameterError(f"micro_batch_size is {micro}: it has to divide batch_size, which is {batch}")
 
 
+def _check_text(name: str, value: Any) -> None:
+    """Refuse what no file name and no notebook can hold, and text that has become a number on its way."""
+    if name in ONLY_TEXT and not isinstance(value, str):
+        way = f"papermill turns text that looks like a number into one; pass it with -r {name} … or in quotes"
+        raise ParameterError(f"{name} is {value!r}, which is not text: {way}")
+    if not isinstance(value, str):
+        return
+    if "\0" in value:
+        raise ParameterError(f"{name} is {value!r}: it holds a NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ParameterError(f"{name} is {value!r}, whose bytes are not UTF-8: rename the file, or copy it") from None
+    if value not in (choices := CHOICES.get(name, (value,))):
+        raise ParameterError(f"{name} is {value!r}: use one of {', '.join(choices)}")
+    if name == "output_dir" and not value.strip():
+        raise ParameterError("output_dir is empty: name a folder, such as outputs/mine")
+
+
+def read_settings(values: Mapping[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+    """The parameters of a notebook as a dictionary, checked; with what papermill has injected, if it has.
+
+    Args:
+        values: `globals()` of the notebook.
+        types: its `__annotations__`, of the parameters cell.
+
+    Raises:
+        ParameterError: a name that the cell does not have, or a value that cannot be used.
+    """
+    check_parameters(injected(values.get("In", [])), types)
+    settings = {name: values[name] for name in types}
+    check_parameters(settings, types)
+    return settings
+
+
 def injected(history: list[str]) -> dict[str, Any]:
-    """What papermill has put behind the parameters cell; `history` is IPython's `In`. By hand there is nothing.
+    """What papermill has put after the parameters cell; `history` is IPython's `In`. By hand there is nothing.
 
     >>> injected(["x: int = 1", "# Parameters\\nx = 2\\n"])
     {'x': 2}
     """
     cells = [ast.parse(cell) for cell in history if cell.startswith("# Parameters\n")]
     pairs = [(line.targets[0].id, line.value) for cell in cells for line in cell.body if isinstance(line, ast.Assign)]
-    return {name: ast.literal_eval(value) for name, value in pairs}
+    return {name: _value(node) for name, node in pairs}
+
+
+def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):  # float('inf') and float('nan'), which have no literal
+        return float(ast.literal_eval(node.args[0]))
+    return ast.literal_eval(node)
 
 
 def parse(text: str, kind: type) -> Any:
@@ -82,7 +130,7 @@ def as_list(value: Any) -> list:
     """A list as it is; text as the list that it writes: "a, b", or in brackets where a value holds a comma.
 
     Raises:
-        ParameterError: brackets that hold no list.
+        ParameterError: brackets that do not hold a list.
 
     >>> as_list("ham, spam"), as_list('["one, two"]'), as_list("")
     (['ham', 'spam'], ['one, two'], [])
@@ -109,7 +157,7 @@ def as_mapping(value: Any) -> dict[str, str]:
         return _literal(value, dict)
     parts = [str(part).partition(":") for part in as_list(value)]
     if wrong := [name for name, colon, _ in parts if not colon]:
-        raise ParameterError(f"{value!r} has no colon behind {wrong[0]!r}: write pairs, such as 1: World, 2: Sports")
+        raise ParameterError(f"{value!r} has no colon after {wrong[0]!r}: write pairs, such as 1: World, 2: Sports")
     return {name.strip(): label.strip() for name, _, label in parts}
 
 
@@ -119,5 +167,5 @@ def _literal(text: str, kind: type) -> Any:
     except (ValueError, SyntaxError):
         found = None
     if not isinstance(found, kind):
-        raise ParameterError(f"{text!r} is no {kind.__name__}: write it as in Python, or without the brackets")
+        raise ParameterError(f"{text!r} is not a {kind.__name__}: write it as in Python, or without the brackets")
     return found

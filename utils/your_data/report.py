@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from utils.show import View
-from utils.text import visible
+from utils.text import visible, written_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,15 +91,15 @@ class Report:
 
     def add(self, heading: str, *parts: "str | Picture | Code | Rows | View | pd.DataFrame") -> None:
         """Add a section; a string is a paragraph."""
-        self._sections.append(f"<section><h2>{escape(heading)}</h2>{''.join(map(_html, parts))}</section>")
+        self._sections.append(f"<section><h2>{_text(heading)}</h2>{''.join(map(_html, parts))}</section>")
 
     def html(self) -> str:
         """The whole document."""
-        lead = f'<p class="lead {escape(self.outcome)}">{escape(self.lead)}</p>' if self.lead else ""
+        lead = f'<p class="lead {escape(self.outcome)}">{_text(self.lead)}</p>' if self.lead else ""
         return (
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(self.title)}</title>'
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(self.title)}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<style>{STYLE}</style></head>\n<body><main><h1>{escape(self.title)}</h1>{lead}"
+            f"<style>{STYLE}</style></head>\n<body><main><h1>{_text(self.title)}</h1>{lead}"
             + "\n".join(self._sections)
             + "</main></body></html>\n"
         )
@@ -116,28 +116,34 @@ class Report:
 
 def _html(part: Any) -> str:
     if isinstance(part, str):
-        return f"<p>{escape(part)}</p>"
+        return f"<p>{_text(part)}</p>"
     if isinstance(part, View):
         return part.html
     if isinstance(part, Code):
-        return f"<pre>{escape(part.text)}</pre>"
+        return f"<pre>{_text(part.text)}</pre>"
     if isinstance(part, Picture):
-        return f'<img src="{_data_url(part.figure)}" alt="{escape(part.alt)}">'
-    if not isinstance(part, Rows):  # a DataFrame: its index comes first
-        part = Rows(part.reset_index().to_dict("records"))
+        return f'<img src="{_data_url(part.figure)}" alt="{_text(part.alt)}">'
+    if not isinstance(part, Rows):  # a DataFrame: its index comes first, unless it only counts
+        counted_off = type(part.index).__name__ == "RangeIndex"
+        part = Rows((part if counted_off else part.reset_index()).to_dict("records"))
     heads = list(dict.fromkeys(name for row in part.rows for name in row))
     head = "".join(f'<th scope="col">{_cell(name)}</th>' for name in heads)
     body = ""
     for row in part.rows:
         mark = f' class="{escape(part.mark(row))}"' if part.mark else ""
         body += f"<tr{mark}>" + "".join(f"<td>{_cell(row.get(name, ''))}</td>" for name in heads) + "</tr>"
-    caption = f"<caption>{escape(part.caption)}</caption>" if part.caption else ""
+    caption = f"<caption>{_text(part.caption)}</caption>" if part.caption else ""
     return f'<div class="wide"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _text(text: str) -> str:
+    # NUL ends a document for some readers, and a bidirectional control turns the rest of a line round.
+    return escape(written_out(text, but=" \n\t"))
 
 
 def _cell(value: Any) -> str:
     # Control and invisible characters are shown by their numbers; line ends stay line ends. A long label such as
-    # transfer_not_received_by_recipient is rather broken behind an underscore than within a word.
+    # transfer_not_received_by_recipient is rather broken after an underscore than within a word.
     return escape("\n".join(visible(line, spaces=False) for line in str(value).split("\n"))).replace("_", "_<wbr>")
 
 
