@@ -95,7 +95,8 @@ def _binary(data: bytes, encoding: str) -> str:
     if is_wide or start[0::2].count(0) > len(start) * 0.4 or start[1::2].count(0) > len(start) * 0.4:
         return ""
     controls = len(start) - len(start.translate(None, _CONTROLS))
-    return "a file of another kind" if controls > len(start) / 10 else ""
+    is_long = len(start) >= 512  # a short one may just be odd
+    return "a file of another kind" if is_long and controls > len(start) / 10 else ""
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

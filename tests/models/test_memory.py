@@ -92,7 +92,7 @@ def test_the_estimate_is_close_to_the_peaks_that_a_gpu_showed():
         how = {"activation_checkpointing": row["activation_checkpointing"], "length": row["length"]}
         how |= {"rank": 64, "labelled": 0.1}  # as in these rows
         found = estimate(MODELS[row["model"]], batch_size=row["rows_at_a_time"], **how).total / GIB
-        assert found == pytest.approx(row["peak_gib"], rel=0.1), row
+        assert found == pytest.approx(row["peak_gib"], rel=0.1 if "135M" in row["model"] else 0.05), row
 
 
 def test_only_labelled_tokens_cost_logits():

@@ -1,26 +1,21 @@
 """How much memory fine-tuning needs, from a model's config alone: nothing is downloaded, no weights are made.
 
 Weights and adapters are counted on PyTorch's meta device, where the code that loads a model in 4 bits says which layers
-it takes. Activations are not guessed from a formula either: one and two layers of the model run on fake tensors, which
-have shapes but no contents, and what autograd keeps for the backward pass is added up; other layers of their kind cost
-the same. What this module does not do: count the CUDA context (half a GiB or so), fragmentation, or a second GPU.
+it takes; activations are measured on fake tensors (`activations`). What this module does not do: count the CUDA context
+(half a GiB or so), fragmentation, or a second GPU.
 """
 
 import copy
-from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from peft import LoraConfig, get_peft_model
-from peft.helpers import disable_input_dtype_casting
-from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, Qwen2Config, Qwen3Config
 from transformers.pytorch_utils import Conv1D
 from transformers.quantizers.quantizer_bnb_4bit import Bnb4BitHfQuantizer
 
-from utils.models.base import quiet_peft
+from utils.models.activations import kinds_of_layers, saved_bytes
 from utils.models.location import ModelError
 from utils.models.nf4 import nf4_config
 
@@ -111,9 +106,9 @@ def estimate(
         raise ValueError(f"method is {method!r}: use 'qlora', 'lora' or 'full'")
     try:
         everything, adapter, four_bit = _count(config, rank)
-        kinds = _kinds_of_layers(config)
-        one = _saved_bytes(config, method, batch_size, length, rank, kinds[:1])
-        two = {kind: _saved_bytes(config, method, batch_size, length, rank, [kinds[0], kind]) for kind in set(kinds)}
+        kinds = kinds_of_layers(config)
+        one = saved_bytes(config, method, batch_size, length, rank, kinds[:1])
+        two = {kind: saved_bytes(config, method, batch_size, length, rank, [kinds[0], kind]) for kind in set(kinds)}
     except Exception as error:  # whatever a modelling file does with shapes that have no contents
         raise ModelError(f"the memory of {config.model_type} cannot be estimated: {error}") from error
     in_4_bits = sum(four_bit)
@@ -153,51 +148,3 @@ def _count(config: PretrainedConfig, rank: int) -> tuple[int, int, list[int]]:
     Bnb4BitHfQuantizer(nf4_config(torch.bfloat16), pre_quantized=False).preprocess_model(model, device_map={"": "cpu"})
     four_bit = [m.in_features * m.out_features for m in model.modules() if isinstance(m, Linear4bit)]
     return everything, adapter, four_bit
-
-
-def _kinds_of_layers(config: PretrainedConfig) -> list[str]:
-    """For each layer what it is, where a model mixes kinds ("full_attention", "linear_attention")."""
-    text = config.get_text_config()
-    return list(getattr(text, "layer_types", None) or ["layer"] * text.num_hidden_layers)
-
-
-def _saved_bytes(
-    config: PretrainedConfig, method: str, batch_size: int, length: int, rank: int, kinds: list[str]
-) -> int:
-    """Bytes that autograd keeps after a forward pass of layers of these kinds, weights not counted."""
-    small = copy.deepcopy(config)
-    text = small.get_text_config()
-    text.num_hidden_layers = len(kinds)
-    if getattr(text, "layer_types", None):
-        text.layer_types = kinds
-    dtype = torch.float32 if method == "full" else torch.bfloat16
-    with torch.device("meta"), quiet_peft():
-        model = AutoModelForCausalLM.from_config(small, dtype=dtype, trust_remote_code=False)
-        if method != "full":
-            model = get_peft_model(model, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM"))
-    kept: dict[int, torch.UntypedStorage] = {}  # by identity, and alive, since an id is used again once it is free
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[id(tensor.untyped_storage())] = tensor.untyped_storage()
-        return tensor
-
-    with FakeTensorMode():
-        # autocast does not know the meta device, but it knows the CPU that fake tensors claim to be on
-        for module in model.modules():
-            for tensors in (module._parameters, module._buffers):
-                for name, tensor in tensors.items():
-                    if tensor is not None:
-                        fake = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-                        trained = tensor.requires_grad
-                        tensors[name] = torch.nn.Parameter(fake, trained) if tensors is module._parameters else fake
-        own = {id(tensor.untyped_storage()) for tensor in (*model.parameters(), *model.buffers())}
-        backbone = model.get_base_model().base_model if method != "full" else model.base_model
-        ids = torch.zeros(batch_size, length, dtype=torch.long, device="cpu")
-        with ExitStack() as stack:
-            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t))
-            stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
-            if method == "qlora":  # on a GPU, PEFT's 4-bit layers leave their input to autocast: no copy in 32 bits
-                stack.enter_context(disable_input_dtype_casting(model))
-            # No mask: on a GPU, one that hides nothing is not made, and rows of one batch are of about one length.
-            backbone.train()(input_ids=ids, use_cache=False)
-    return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
