@@ -15,7 +15,7 @@ SMALLER = {  # runs with a model; the others run as they are
     # It finds the adapter that 03 has saved; alone it trains one of its own.
     "04": {"output_dir": "outputs/solutions", "rows": WITHOUT_AN_ADAPTER["rows"], "test_rows": 4},
     "05": {"output_dir": "outputs/solutions", "rows": WITHOUT_AN_ADAPTER["rows"], "trained_rows": 12, "test_rows": 4},
-    "07": {"limit": 32, "fewer": 24, "epochs": 0.5},
+    "07": {"limit": 48, "fewer": 36, "test_rows": 12, "epochs": 0.5},
 }
 SOLUTIONS = find_notebooks(["solutions"])
 

@@ -49,8 +49,9 @@ def masked(text: str) -> str:
     >>> masked("Write to ann@example.org!")
     'Write to [e-mail]!'
     """
-    for kind, start, end in reversed(personal_data(text)):
-        text = text[:start] + KINDS[kind] + text[end:]
+    while found := personal_data(text):  # digits that stood beside a masked number may be one of their own now
+        for kind, start, end in reversed(found):
+            text = text[:start] + KINDS[kind] + text[end:]
     return text
 
 
