@@ -224,7 +224,7 @@ def test_asking_a_folder_without_an_adapter_is_one_sentence(tmp_path, capsys):
 def test_a_dry_run_says_what_it_costs_and_leaves_no_checkpoint(intents, tmp_path, capsys):
     status, printed, errors = job(tmp_path, capsys, **intents | {"dry_run": True})
     assert (status, errors) == (0, "")
-    assert "rows to train on" in printed and "an hour: about" in printed and "epoch" not in printed
+    assert "rows to train on" in printed and "an hour: about" in printed and "epoch 0" not in printed
     assert {path.name for path in tmp_path.iterdir()} == {"faulty_rows.jsonl", "written.json"}
 
 
@@ -281,7 +281,7 @@ FAULTS = {  # one of each stage; what else there is, tests/test_own_data.py asks
     "a template": (COLUMNS | {"template": "alpacca"}, "template 'alpacca' is neither a file nor one of alpaca"),
     "a model": (COLUMNS | {"model_name": "data/smollm"}, "data/smollm does not exist; in data/ there is"),
     "a file": ({"data_path": "revews.csv"}, "revews.csv does not exist"),
-    "a column": ({"data_path": "reviews.csv"}, "no column 'text' or 'sentence'; it has 'review', 'verdict'"),
+    "a column": ({"data_path": "reviews.csv"}, "or 'message'; found 'review', 'verdict'"),
     "a spelling": ({"data_path": "spelt.csv"}, "label_variant × 1, such as 'Good' and 'good'"),
     "a template that hides the text": (COLUMNS | {"template": "blind.json"}, "'blind' does not show the input of"),
     "a name that cannot be saved": (COLUMNS | {"template": "named.json"}, "its name is 'x/y'"),

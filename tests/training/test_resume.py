@@ -164,7 +164,7 @@ DAMAGE = {
     "no optimizer": (Path.unlink, "optimizer.pt", "is missing"),
     "no scheduler": (Path.unlink, "scheduler.pt", "is missing"),
     "zeros in the state": (zeroed, "trainer_state.json", "is not as it was written"),
-    "an empty list of contents": (emptied, "contents.json", "contents.json"),
+    "an empty list of contents": (emptied, "contents.json", "contents.json is not JSON"),
 }
 
 
