@@ -164,7 +164,7 @@ DAMAGE = {
     "no optimizer": (Path.unlink, "optimizer.pt", "is missing"),
     "no scheduler": (Path.unlink, "scheduler.pt", "is missing"),
     "zeros in the state": (zeroed, "trainer_state.json", "is not as it was written"),
-    "an empty list of contents": (emptied, "contents.json", "contents.json is not JSON"),
+    "an empty list of contents": (emptied, "contents.json", "is not JSON"),
 }
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_for_the_one_before(base, uni
     harm, name, message = DAMAGE[damage]
     folder = shutil.copytree(uninterrupted / "run", tmp_path / "run")
     harm(folder / "checkpoint-12" / name)
-    with pytest.warns(UserWarning, match=f"checkpoint-12 is damaged .*{name}.*{message.split()[-1]}"):
+    with pytest.warns(UserWarning, match=rf"checkpoint-12 is damaged \({name} {message}"):
         result = fine_tune(**settings(base, tmp_path), resume=True)
     expected = load_file(uninterrupted / "end")
     assert all(expected[name].equal(p) for name, p in result.model.named_parameters() if p.requires_grad)
