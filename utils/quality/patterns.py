@@ -2,8 +2,14 @@
 
 import re
 
-# What a pattern of IN_TEXT needs, any of these signs: looking for them is ten times as fast.
-SIGNS = {"special_token": "<[", "html_tag": "<", "html_entity": "&", "broken_entity": ";&"}
+# What a pattern of IN_TEXT needs, one of these: looking for it first is ten times as fast.
+SIGNS = {
+    "section_marker": ("#", "elow ", "ELOW "),
+    "special_token": ("<", "["),
+    "html_tag": ("<",),
+    "html_entity": ("&",),
+    "broken_entity": (";", "&"),
+}
 
 # Searched in instruction, input and output.
 IN_TEXT = {

@@ -22,7 +22,9 @@ _PHONE = re.compile(
     r"|(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}"
     r")(?![\w]|[.,/-]\d)"
 )
-_MANY_DIGITS = re.compile(r"\d(?:[ ()./-]{0,3}\d){7}")
+# What numbers need at least: looking for it first is much faster.
+_IBAN_START = re.compile(r"[A-Z]{2}\d{2}")
+_MANY_DIGITS = re.compile(r"\b\d(?:[ ()./-]{0,3}\d){7}")
 KINDS = {"e-mail": "[e-mail]", "IBAN": "[IBAN]", "card number": "[card]", "phone number": "[phone]"}
 
 
@@ -33,7 +35,8 @@ def personal_data(text: str) -> list[tuple[str, int, int]]:
     [('e-mail', 9, 24), ('phone number', 33, 48)]
     """
     found = [("e-mail", *match.span()) for match in _EMAIL.finditer(text)] if "@" in text else []
-    found += _ibans(text)
+    if _IBAN_START.search(text):
+        found += _ibans(text)
     if _MANY_DIGITS.search(text):
         found += _numbers(text)
     taken: list[tuple[str, int, int]] = []
