@@ -17,7 +17,7 @@ from typing import Any
 
 from utils.errors import DataError
 from utils.files import write_jsonl
-from utils.quality import Finding, label_errors, lint, summary
+from utils.quality import Finding, label_errors, lint, message_in_file, summary
 from utils.records import Conversion, Record
 from utils.text import counted
 from utils.your_data import ParameterError, Report, Rows, check_parameters, read_records
@@ -87,16 +87,9 @@ def _lines(file: str, conversion: Conversion, findings: Sequence[Finding]) -> It
             "row": None if finding.row is None else conversion.records[finding.row].row,
             "severity": finding.severity,
             "rule": finding.rule,
-            "message": _message(finding, conversion.records),
+            "message": message_in_file(finding, conversion.records),
             "excerpt": finding.excerpt,
         }
-
-
-def _message(finding: Finding, records: Sequence[Record]) -> str:
-    """The message with the number that the other row has in the file, as `row` is one of the file here."""
-    if finding.other is None:
-        return finding.message
-    return finding.message.replace(f"row {finding.other}", f"row {records[finding.other].row}", 1)
 
 
 def _shown(records: Sequence[Record], findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -107,7 +100,12 @@ def _shown(records: Sequence[Record], findings: Sequence[Finding]) -> list[dict[
             left[finding.rule] -= 1
             row = "all" if finding.row is None else records[finding.row].row
             rows.append(
-                {"row": row, "rule": finding.rule, "message": _message(finding, records), "excerpt": finding.excerpt}
+                {
+                    "row": row,
+                    "rule": finding.rule,
+                    "message": message_in_file(finding, records),
+                    "excerpt": finding.excerpt,
+                }
             )
     return rows
 

@@ -60,6 +60,15 @@ def test_faulty_rows_stop_a_run_and_are_listed_by_their_numbers(write, tmp_path)
     assert found[63] == "label_variant: 'Good', elsewhere 'good'"
 
 
+def test_rows_that_differ_in_case_and_punctuation_name_each_other(write, tmp_path):
+    twins = ["The lift has been broken since May,bad", "the lift has been broken since may!,good"]
+    read = read_rows(write("a.csv", [*FAULTY[:60], *twins]))
+    clean(read, ALPACA, folder=tmp_path, on_errors="drop")
+    found = {row["row"]: row["reason"] for row in faults(tmp_path)}
+    assert found[61] == "conflict: row 62 but for case and punctuation, another answer"
+    assert found[62] == "conflict: row 61 but for case and punctuation, another answer"
+
+
 @pytest.mark.parametrize("on_errors", ["drop", "keep"])
 def test_faulty_rows_are_dropped_or_kept_and_listed_alike(write, tmp_path, on_errors):
     read = read_rows(write("a.csv", FAULTY))

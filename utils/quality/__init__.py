@@ -1,9 +1,9 @@
 """What is wrong with records before any GPU minute is spent: the rules, the linter, label errors, the safe fixes."""
 
-from utils.quality.findings import Finding, Findings, summary
+from utils.quality.findings import Finding, Findings, message_in_file, summary
 from utils.quality.fixes import apply_safe_fixes
 from utils.quality.label_errors import label_errors
-from utils.quality.linter import lint
+from utils.quality.linter import lint, prompt_of, spelling
 from utils.quality.rules import RULES
 from utils.quality.tfidf import TOKEN, tfidf_model, tfidf_vectorizer
 
@@ -15,6 +15,9 @@ __all__ = [
     "apply_safe_fixes",
     "label_errors",
     "lint",
+    "message_in_file",
+    "prompt_of",
+    "spelling",
     "summary",
     "tfidf_model",
     "tfidf_vectorizer",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from utils.quality.rules import RULES
+from utils.records import Record
 from utils.text import excerpt
 
 SEVERITIES = ("error", "warning", "info")
@@ -59,6 +60,13 @@ class Findings(list[Finding]):
                 self.append(Finding(one.rule, severity, one.row, one.message, excerpt(one.text), one.other))
         self.rows = Counter({key: sum(marks[key]) if key in marks else 0 for key in self.counts})
         self.sort(key=lambda finding: -1 if finding.row is None else finding.row)
+
+
+def message_in_file(finding: Finding, records: Sequence[Record]) -> str:
+    """The message with the number that the other row has in its file, in place of its index in the list."""
+    if finding.other is None:
+        return finding.message
+    return finding.message.replace(f"row {finding.other}", f"row {records[finding.other].row}", 1)
 
 
 def summary(findings: Sequence[Finding]) -> list[dict[str, str | int]]:

@@ -65,14 +65,20 @@ def _lint_lengths(records: Sequence[Record], of_tasks: set[str]) -> Iterator[Fou
             yield Found("too_long", None, f"an instruction of {len(instruction):,} characters", instruction)
 
 
-def _prompt(record: Record) -> tuple:
+def spelling(label: str) -> str:
+    """What labels have in common that are spelt in two ways: no case, spaces, hyphens, dots or slashes."""
+    return re.sub(r"[\s_./-]+", "", label.casefold()) or label
+
+
+def prompt_of(record: Record) -> tuple:
+    """What equal prompts have in common: history, instruction and input, without white space around them."""
     return record.history, record.instruction.strip(), record.input.strip()
 
 
 def _lint_repeats(records: Sequence[Record], label_tasks: Iterable[str]) -> Iterator[Found]:
     prompts: dict[tuple, dict[str, int]] = {}
     for row, record in enumerate(records):
-        outputs = prompts.setdefault(_prompt(record), {})
+        outputs = prompts.setdefault(prompt_of(record), {})
         first = outputs.setdefault(record.output.strip(), row)
         if first != row:
             yield Found("duplicate", row, f"repeats row {first}", record.input or record.instruction, other=first)
@@ -90,7 +96,7 @@ def _lint_similar(records: Sequence[Record], test: Sequence[Record], label_tasks
     texts = own_texts(together)
     for i, j, similarity in pairs:
         a, b = together[i], together[j]
-        if j >= len(records) or _prompt(a) == _prompt(b):  # equal prompts are a duplicate or a conflict
+        if j >= len(records) or prompt_of(a) == prompt_of(b):  # equal prompts are a duplicate or a conflict
             continue
         is_twin = similarity == 1 and a.instruction == b.instruction and a.instruction in label_tasks
         if is_twin and a.output.strip() != b.output.strip() and words(texts[i]) == words(texts[j]):
@@ -121,6 +127,5 @@ def _lint_labels(instruction: str, counts: Counter[str]) -> Iterator[Found]:
     for label, count in counts.items():
         if count < MIN_LABEL_ROWS:
             yield Found("rare_label", None, f"{counted(count, 'row')} of {label!r}", instruction)
-        key = re.sub(r"[\s_./-]+", "", label.casefold()) or label
-        if (other := spelt.setdefault(key, label)) != label:
+        if (other := spelt.setdefault(spelling(label), label)) != label:
             yield Found("label_variant", None, f"{label!r} and {other!r}", instruction)

@@ -3,11 +3,10 @@
 What this module does not do: find errors (`utils.quality` does), or mend any.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from utils.quality import RULES, Finding
+from utils.quality import RULES, Finding, message_in_file, prompt_of, spelling
 from utils.records import Conversion, Record
 from utils.text import counted, excerpt
 
@@ -35,14 +34,22 @@ def faulty_rows(
     spelt in two ways, the rows with the rarer spelling are.
     """
     reasons: defaultdict[int, list[str]] = defaultdict(list)
+    in_conflict = set()
     for finding in findings:
-        if _is_fault(finding) and finding.row is not None and finding.rule != "conflict":
-            reasons[finding.row].append(f"{finding.rule}: {finding.message}")
-    in_conflict = {_prompt(records[f.row]) for f in findings if f.rule == "conflict" and _is_fault(f)}
+        if not _is_fault(finding) or finding.row is None:
+            continue
+        if finding.rule != "conflict":
+            reasons[finding.row].append(f"{finding.rule}: {message_in_file(finding, records)}")
+        elif prompt_of(records[finding.row]) == prompt_of(records[finding.other]):
+            in_conflict.add(prompt_of(records[finding.row]))
+        else:  # twins
+            for at, other in ((finding.row, finding.other), (finding.other, finding.row)):
+                number = records[other].row
+                reasons[at].append(f"conflict: row {number} but for case and punctuation, another answer")
     same = defaultdict(list)
     for at, record in enumerate(records):
-        if _prompt(record) in in_conflict:
-            same[_prompt(record)].append(at)
+        if prompt_of(record) in in_conflict:
+            same[prompt_of(record)].append(at)
     for members in same.values():
         for at in members:
             others = [records[other].row for other in members if records[other].output != records[at].output]
@@ -66,15 +73,11 @@ def _row(number: int, reason: str, start: str) -> Row:
     return {"row": number, "stage": "checking", "reason": reason, "excerpt": start}
 
 
-def _prompt(record: Record) -> tuple[str, str]:
-    return record.instruction.strip(), record.input.strip()
-
-
 def _rarer_spellings(records: Sequence[Record]) -> dict[int, str]:
     """Index of each record whose label is spelt in another way elsewhere, and more often: {index: usual spelling}."""
     counts, spellings = Counter(record.output for record in records), defaultdict(list)
     for label in counts:
-        spellings[re.sub(r"[\s_./-]+", "", label.casefold()) or label].append(label)
+        spellings[spelling(label)].append(label)
     usual = {
         label: max(group, key=lambda one: counts[one])
         for group in spellings.values()

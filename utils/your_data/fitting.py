@@ -3,12 +3,12 @@
 What this module does not do: encode (`utils.prompts` does).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from utils.errors import DataError
 from utils.prompts import Encoded, PromptTemplate, fit
-from utils.your_data.account import Account, unused_row
+from utils.your_data.account import Account
 from utils.your_data.faults import Row
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def fit_rows(
     if not (train.records and test.records):
         raise DataError(f"no row fits into {longest} tokens: raise max_length, or shorten the instruction")
     left_out = [*rows.left_out]
-    for part, of in ((train, rows.records), (validation, rows.validation), (test, rows.test)):
-        for one in part.notes:
-            left_out.append(unused_row(of[one.row].row, one.kind, one.reason, of[one.row].input))
+    left_out += [asdict(note) for part in (train, validation, test) for note in part.notes]
     counts = rows.counts | {
         "train": len(train.records), "validation": len(validation.records), "test": len(test.records),
     }  # fmt: skip
