@@ -84,7 +84,7 @@ def read_text(path: Path, *, encoding: str = "utf-8") -> str:
 
 
 def _binary(data: bytes, encoding: str) -> str:
-    """What data is that no text of this encoding begins with: bytes that stand for control characters, a tenth or more.
+    """What data is that no text of this encoding begins with: NUL, and a tenth or more of it control characters.
 
     UTF-16 and UTF-32, with NUL in two or three of four places, are not meant.
     """
@@ -95,8 +95,7 @@ def _binary(data: bytes, encoding: str) -> str:
     if is_wide or start[0::2].count(0) > len(start) * 0.4 or start[1::2].count(0) > len(start) * 0.4:
         return ""
     controls = len(start) - len(start.translate(None, _CONTROLS))
-    is_long = len(start) >= 512  # a short one may just be odd
-    return "a file of another kind" if is_long and controls > len(start) / 10 else ""
+    return "a file of another kind" if b"\0" in start and controls > len(start) / 10 else ""
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
