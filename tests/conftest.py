@@ -26,3 +26,15 @@ def refdata() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"REFDATA={folder} is not a folder")
     return Path(folder)
+
+
+@pytest.fixture
+def write_here(tmp_path, monkeypatch):
+    """A function that writes a file into the working directory, which is a new folder; it returns the file's name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return name
+
+    return write

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    Lfm2Config,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 from utils.adapters import save_adapter
 from utils.models import load_base
@@ -57,6 +64,17 @@ def small_config(**changes) -> LlamaConfig:
         }
         | changes
     )
+
+
+_SHAPE = {"vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+_SHAPE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
+FAMILIES = {  # by what they remember of the text before
+    "keys and values": small_config(initializer_range=0.3),
+    "a window": MistralConfig(**_SHAPE, sliding_window=24),
+    "a running state": Lfm2Config(
+        **_SHAPE | {"num_hidden_layers": 4}, full_attn_idxs=[0, 1, 3], tie_word_embeddings=False
+    ),
+}
 
 
 def save_model(folder: Path, config: PretrainedConfig | None = None, tokenizer=None, *, seed: int = 0) -> Path:

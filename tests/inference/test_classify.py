@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, small_tokenizer, trained  # noqa: F401
-from transformers import Lfm2Config, MistralConfig
+from models_fixture import FAMILIES, RECORDS, TEXTS, Trained, save_model, small_config, small_tokenizer, trained  # noqa: F401
 
 from utils.adapters import load_adapter
 from utils.evaluation import fit_temperature
@@ -15,15 +14,6 @@ from utils.models import load_base
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, encode_prompts
 from utils.records import Record
 
-SHAPE = {"vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
-SHAPE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
-FAMILIES = {
-    "keys and values": small_config(initializer_range=0.3),
-    "a window": MistralConfig(**SHAPE, sliding_window=24),
-    "a running state": Lfm2Config(
-        **SHAPE | {"num_hidden_layers": 4}, full_attn_idxs=[0, 1, 3], tie_word_embeddings=False
-    ),
-}
 MIXED = [Record("Name it.", " ".join(TEXTS[i : i + i % 4]), "no") for i in range(9)]
 MANY = [f"{first}{middle}{last}" for first in ("card", "cash", "a") for middle in "_- xy" for last in "0123456789"]
 

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from models_fixture import RECORDS, TEXTS, Trained, save_model, small_config, small_tokenizer, trained  # noqa: F401
-from transformers import Lfm2Config, MistralConfig
+from models_fixture import FAMILIES, RECORDS, TEXTS, Trained, save_model, small_config, small_tokenizer, trained  # noqa: F401
 
 from utils.adapters import load_adapter
 from utils.inference import answer_in_own_form, generate, likeliest, own_prompts
@@ -17,15 +16,6 @@ CHAT = (
 )
 MIXED = [Record(instruction="Name it.", input=" ".join(TEXTS[i : i + i % 5]), output="no") for i in range(23)]
 LABELS = ["Oslo", "Lima by train", "Amina", "Amina went to Cairo"]
-SHAPE = {"vocab_size": 512, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
-SHAPE |= {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
-FAMILIES = {
-    "keys and values": small_config(initializer_range=0.3),
-    "a window": MistralConfig(**SHAPE, sliding_window=24),
-    "a running state": Lfm2Config(
-        **SHAPE | {"num_hidden_layers": 4}, full_attn_idxs=[0, 1, 3], tie_word_embeddings=False
-    ),
-}
 
 
 def chatty():

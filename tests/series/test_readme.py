@@ -10,7 +10,8 @@ import pytest
 
 from utils.files import ROOT
 from utils.series import find_notebooks, parameters_of
-from utils.series.readme import GOALS, PICTURE, RESULTS, flow_svg, notebook_table, with_part, written
+from utils.series.flow import PICTURE, flow_svg
+from utils.series.readme import GOALS, RESULTS, notebook_table, with_part, written
 
 ROOT = ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,17 +12,6 @@ from utils.your_data import check_enough, choose_template
 BLIND = PromptTemplate(name="blind", text="{instruction}\n### Response:\n")
 
 
-@pytest.fixture
-def write(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(name: str, text: str) -> str:
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return name
-
-    return write
-
-
 def labelled(count):
     return [Record("Which?", f"text {i}", "ab"[i % 2], "classification") for i in range(count)]
 
@@ -70,21 +59,21 @@ def test_too_few_records_and_one_answer_are_refused():
         check_enough(labelled(12), REVERSE_INSTRUCTION)
 
 
-def test_the_template_fits_the_task_unless_told_otherwise(write):
+def test_the_template_fits_the_task_unless_told_otherwise(write_here):
     assert choose_template("", "classification") is ALPACA and choose_template("", "documents") is REVERSE_INSTRUCTION
     assert choose_template("alpaca", "documents") is ALPACA
     own = {"text": "Q: {instruction}\nA:\n", "response_marker": "A:\n"}
-    template = choose_template(write("short.json", json.dumps(own)), "instructions")
+    template = choose_template(write_here("short.json", json.dumps(own)), "instructions")
     assert template.name == "short" and template.prompt(Record("Why?")) == "Q: Why?\nA:\n"
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"text": "no field"}', '{"text": 5}'])
-def test_a_faulty_template_file_is_named(write, text):
+def test_a_faulty_template_file_is_named(write_here, text):
     with pytest.raises(DataError, match=r"template file bad\.json"):
-        choose_template(write("bad.json", text), "classification")
+        choose_template(write_here("bad.json", text), "classification")
 
 
-def test_a_template_with_a_field_that_no_record_has_is_named(write):
+def test_a_template_with_a_field_that_no_record_has_is_named(write_here):
     text = json.dumps({"text": "Q: {question}\n### Response:\n"})
     with pytest.raises(DataError, match=r"template file mine\.json: .*unknown field \{question\}"):
-        choose_template(write("mine.json", text), "classification")
+        choose_template(write_here("mine.json", text), "classification")

@@ -25,19 +25,15 @@ class AdapterError(ValueError):
 
 
 def read_adapter(
-    folder: str | os.PathLike[str],
-    *,
-    base: str | os.PathLike[str] | None = None,
-    templates: Sequence[PromptTemplate] = (),
-) -> tuple[dict[str, Any], str, dict[str, PromptTemplate]]:
+    folder: str | os.PathLike[str], *, templates: Sequence[PromptTemplate] = ()
+) -> tuple[dict[str, Any], dict[str, PromptTemplate]]:
     """Check an adapter folder before anything is loaded.
 
     Returns:
-        The provenance, the base to load (a folder or a Hub name), and the templates by name, the default one first.
+        The provenance, and the templates by name, the default one first.
 
     Raises:
-        AdapterError: not a finished adapter, a file that is damaged, a base that is missing, or a template that differs
-            from the saved one.
+        AdapterError: not a finished adapter, a file that is damaged, or a template that differs from the saved one.
     """
     folder = Path(folder)
     if not (folder / "provenance.json").is_file():
@@ -53,12 +49,21 @@ def read_adapter(
     saved = _read_templates(folder)
     for template in templates:
         _check_template(template, saved)
-    name = provenance["base"]["name"]
-    if base is None:
-        base = folder / name if (folder / name / "config.json").is_file() else name
-        if name.startswith("..") and not (folder / name).is_dir():
-            raise AdapterError(f"the base of {folder} is no longer at {name}: pass base= with its folder or Hub name")
-    return provenance, str(base), saved
+    return provenance, saved
+
+
+def find_base(folder: str | os.PathLike[str], provenance: Mapping[str, Any]) -> str:
+    """Where the base of an adapter is: a folder, seen from the adapter's, or the name that it was loaded by.
+
+    Raises:
+        AdapterError: it is no longer where it was.
+    """
+    folder, name = Path(folder), provenance["base"]["name"]
+    if (folder / name / "config.json").is_file():
+        return str(folder / name)
+    if name.startswith("..") and not (folder / name).is_dir():
+        raise AdapterError(f"the base of {folder} is no longer at {name}: pass base= with its folder or Hub name")
+    return name
 
 
 def _read(folder: Path, name: str, kind: type = dict) -> Any:

@@ -83,7 +83,7 @@ def export_lora(
         AdapterError: no adapter, one that GGUF has no words for, or one of another model than that of `like`.
     """
     folder, reader = Path(folder), _read(like or smollm2.find_gguf())
-    read_adapter(folder, base=".")  # which is not loaded here
+    read_adapter(folder)
     config = read_json(folder / "adapter_config.json")
     if beyond := [key for key in _NOT_IN_GGUF if config.get(key)]:
         raise AdapterError(

@@ -2,13 +2,14 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from utils.adapters.checks import AdapterError, check_base, check_fit, read_adapter
+from utils.adapters.checks import AdapterError, check_base, check_fit, find_base, read_adapter
 from utils.models import find_device, load_base, quiet_peft
 from utils.prompts import PromptTemplate
 
@@ -37,11 +38,9 @@ def load_adapter(
             the difference.
         ModelError: the base cannot be loaded.
     """
-    provenance, base, saved = read_adapter(folder, base=base, templates=templates)
+    provenance, saved = read_adapter(folder, templates=templates)
     tokenizer = _tokenizer(folder)
-    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
-    check_base(base, provenance["base"])
-    return _attach(model, folder), tokenizer, saved
+    return _attach(_base_of(folder, provenance, base), folder), tokenizer, saved
 
 
 def load_merged(
@@ -52,13 +51,22 @@ def load_merged(
     The base is quantised first and then expanded, because the adapter was trained on the quantised weights: merged
     into the original ones it gives other answers.
     """
-    provenance, base, _ = read_adapter(folder, base=base)
+    provenance, _ = read_adapter(folder)
     tokenizer = _tokenizer(folder)
-    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
-    check_base(base, provenance["base"])
+    model = _base_of(folder, provenance, base)
     if provenance["quantization"]:
         model = model.dequantize(dtype=find_device().dtype)
     return _attach(model, folder).merge_and_unload(), tokenizer
+
+
+def _base_of(
+    folder: str | os.PathLike[str], provenance: Mapping[str, Any], base: str | os.PathLike[str] | None
+) -> PreTrainedModel:
+    """The base that the adapter was trained on, quantised as it was then."""
+    base = find_base(folder, provenance) if base is None else base
+    model, _ = load_base(base, quantize=provenance["quantization"] is not None)
+    check_base(base, provenance["base"])
+    return model
 
 
 def _tokenizer(folder: str | os.PathLike[str]) -> PreTrainedTokenizerBase:

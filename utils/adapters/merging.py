@@ -51,7 +51,7 @@ def export_merged(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / "merged.json").is_file():
         raise AdapterError(f"{out.name} holds files that export_merged did not write: give a new folder")
-    provenance, _, templates = read_adapter(folder, base=base)
+    provenance, templates = read_adapter(folder)
     model, tokenizer = load_merged(folder, base=base)
     largest = max(weight.abs().max().item() for weight in model.parameters())
     if not largest <= torch.finfo(dtype).max:

@@ -14,7 +14,7 @@ from utils.adapters.checks import AdapterError, read_adapter
 from utils.files import read_json
 from utils.prompts import PromptTemplate
 
-_NOT_RUN = "written from the adapter folder and checked against the documentation; not run by this project"
+_NOT_RUN = "written from the adapter folder; not run by this project"
 
 
 def modelfile(folder: str | os.PathLike[str], model: str, *, template: str | None = None, context: int = 2048) -> str:
@@ -56,7 +56,7 @@ def serving_commands(folder: str | os.PathLike[str], merged: str = "merged", *, 
     Raises:
         AdapterError: no adapter.
     """
-    read_adapter(folder, base=".")  # which is not loaded here
+    read_adapter(folder)
     config, shown = read_json(Path(folder) / "adapter_config.json"), Path(folder).name
     rank = max(8, 1 << (config["r"] - 1).bit_length())  # vLLM takes powers of two, from 8
     commands = {
@@ -76,7 +76,7 @@ def serving_commands(folder: str | os.PathLike[str], merged: str = "merged", *, 
 
 
 def _template(folder: str | os.PathLike[str], name: str | None) -> PromptTemplate:
-    _, _, templates = read_adapter(folder, base=".")
+    _, templates = read_adapter(folder)
     if name is not None and name not in templates:
         raise AdapterError(f"the adapter was not trained with the template {name!r}, but with {list(templates)}")
     return templates[name] if name else next(iter(templates.values()))

@@ -97,7 +97,8 @@ def strongest(scores: Mapping[str, Mapping[str, Score]], name: str) -> str:
     Raises:
         ValueError: nobody but the fine-tuned model has scores.
     """
-    leads = {method: difference.value for method, difference in differences(scores, name).items()}
+    pairs = {method: on_common_rows(every[name], scores[TUNED][name]) for method, every in scores.items()}
+    leads = {method: ours.value - theirs.value for method, (theirs, ours) in pairs.items() if method != TUNED}
     if not leads:
         raise ValueError(f"only {TUNED!r} has scores: a comparison needs an opponent")
     return min(leads, key=lambda method: math.inf if math.isnan(leads[method]) else leads[method])

@@ -89,11 +89,13 @@ def _lint_repeats(records: Sequence[Record], label_tasks: Iterable[str]) -> Iter
 
 
 def _lint_similar(records: Sequence[Record], test: Sequence[Record], label_tasks: Iterable[str]) -> Iterator[Found]:
-    from utils.records import clusters, own_texts, similar_records, words  # needs numpy, which nothing else here does
+    # what needs numpy, which nothing else here does
+    from utils.records import clusters, contexts, near_duplicates, own_texts, words
 
     together = [*records, *test]
-    pairs = similar_records(together)
-    texts = own_texts(together)
+    about = contexts(together)
+    texts = own_texts(together, about)
+    pairs = near_duplicates(texts, within=about)
     for i, j, similarity in pairs:
         a, b = together[i], together[j]
         if j >= len(records) or prompt_of(a) == prompt_of(b):  # equal prompts are a duplicate or a conflict

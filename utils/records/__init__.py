@@ -19,14 +19,15 @@ from utils.records.exports import (
     to_text,
     to_watsonx,
 )
-from utils.records.extraction import EXTRACTION_INSTRUCTION, from_phrases, from_spans, has_token_rows
+from utils.records.extraction import EXTRACTION_INSTRUCTION, from_phrases, has_token_rows
 from utils.records.instructions import from_documents, from_instructions
 from utils.records.notes import Note, grouped_reasons
-from utils.records.own_texts import label_sets, own_texts, similar_records, task_instructions
+from utils.records.own_texts import contexts, label_sets, own_texts, similar_records, task_instructions
 from utils.records.phrases import NO_PHRASES, format_phrases, parse_phrases
 from utils.records.questions import QUESTION_INSTRUCTION, from_squad
 from utils.records.readers import read_table
 from utils.records.similarity import clusters, near_duplicates, words
+from utils.records.spans import from_spans
 from utils.records.splits import split
 from utils.records.storage import fingerprint, load_records, save_records
 from utils.records.tables import BadRow, Table, columns_in_words
@@ -46,6 +47,7 @@ __all__ = [
     "Table",
     "Turn",
     "clusters",
+    "contexts",
     "columns_in_words",
     "exchanges",
     "fingerprint",

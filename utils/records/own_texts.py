@@ -12,7 +12,7 @@ _WORDING = 4  # words that instructions begin or end with alike, at least, to be
 _SHARE = 20  # one in so many instructions has that wording, at least
 
 
-def own_texts(records: Sequence[Record]) -> list[str]:
+def own_texts(records: Sequence[Record], about: Sequence[int] | None = None) -> list[str]:
     """For each record the text that tells it from the others of its task.
 
     That is the input where the instruction is that of a whole task, the output of a document, the instruction where
@@ -20,8 +20,31 @@ def own_texts(records: Sequence[Record]) -> list[str]:
     else; from instructions the wording is taken that many of them share. With a shared instruction left in, all
     short reviews would look alike, with its wording ("Answer the question with words from the text: …") all
     short questions.
+
+    Args:
+        about: `contexts(records)`, where it is known already.
     """
-    return _own_texts(records, contexts(records))
+    about = contexts(records) if about is None else about
+    of_tasks = task_instructions(records)
+
+    def has_own_input(record: Record, context: int) -> bool:
+        return bool(record.input.strip()) and not context and record.instruction in of_tasks
+
+    pairs = list(zip(records, about, strict=True))
+    is_asked = [record.task != "document" and not has_own_input(record, context) for record, context in pairs]
+    asked = _without_wording([record.instruction for record, is_own in zip(records, is_asked, strict=True) if is_own])
+
+    def own(record: Record, context: int) -> str:
+        if record.history:
+            return "\n".join([turn.content for turn in record.history] + [record.instruction])
+        if record.task == "document" or not (record.input.strip() or record.instruction.strip()):
+            return record.output
+        if has_own_input(record, context):
+            return record.input
+        instruction = asked[record.instruction]
+        return instruction if context else f"{instruction}\n{record.input}"
+
+    return [own(record, context) for record, context in pairs]
 
 
 def contexts(records: Sequence[Record]) -> list[int]:
@@ -47,8 +70,11 @@ def contexts(records: Sequence[Record]) -> list[int]:
     return [0 if record.task in judged else number.get(record.input, 0) for record in records]
 
 
-def similar_records(records: Sequence[Record]) -> list[tuple[int, int, float]]:
+def similar_records(records: Sequence[Record], about: Sequence[int] | None = None) -> list[tuple[int, int, float]]:
     """Pairs `(i, j, similarity)` of records with nearly the same own text, about the same context if there is one.
+
+    Args:
+        about: `contexts(records)`, where it is known already.
 
     >>> about = "In 1903 the sisters opened their first workshop in Graz."
     >>> asked = [Record(text, about, "1903", "question") for text in ("When did it open?", "When did it OPEN?")]
@@ -57,8 +83,8 @@ def similar_records(records: Sequence[Record]) -> list[tuple[int, int, float]]:
     """
     from utils.records.similarity import near_duplicates
 
-    about = contexts(records)
-    return near_duplicates(_own_texts(records, about), within=about)
+    about = contexts(records) if about is None else about
+    return near_duplicates(own_texts(records, about), within=about)
 
 
 def label_sets(records: Sequence[Record]) -> dict[str, Counter[str]]:
@@ -92,29 +118,6 @@ def task_instructions(records: Sequence[Record]) -> set[str]:
     counts = Counter(record.instruction for record in records)
     declared = {record.instruction for record in records if record.task in ("classification", "extraction")}
     return declared | {instruction for instruction, count in counts.items() if count >= SHARED}
-
-
-def _own_texts(records: Sequence[Record], about: Sequence[int]) -> list[str]:
-    of_tasks = task_instructions(records)
-
-    def has_own_input(record: Record, context: int) -> bool:
-        return bool(record.input.strip()) and not context and record.instruction in of_tasks
-
-    pairs = list(zip(records, about, strict=True))
-    is_asked = [record.task != "document" and not has_own_input(record, context) for record, context in pairs]
-    asked = _without_wording([record.instruction for record, is_own in zip(records, is_asked, strict=True) if is_own])
-
-    def own(record: Record, context: int) -> str:
-        if record.history:
-            return "\n".join([turn.content for turn in record.history] + [record.instruction])
-        if record.task == "document" or not (record.input.strip() or record.instruction.strip()):
-            return record.output
-        if has_own_input(record, context):
-            return record.input
-        instruction = asked[record.instruction]
-        return instruction if context else f"{instruction}\n{record.input}"
-
-    return [own(record, context) for record, context in pairs]
 
 
 def _without_wording(instructions: Sequence[str]) -> dict[str, str]:

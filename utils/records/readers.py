@@ -5,7 +5,6 @@ not interpreted: "NA" and "007" stay text. An encoding is not guessed.
 """
 
 import io
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import DataError, Pass
-from utils.files import read_bytes, read_text, shown
+from utils.files import read_bytes, shown
 from utils.records.delimited import read_delimited
+from utils.records.json_rows import json_rows
 from utils.records.tables import BadRow, Table
 
 NARROW = ("float", "float32")  # what Arrow and `datasets` call numbers of 32 bits
@@ -74,7 +74,7 @@ def read_table(
         if kind == [".parquet"]:
             return _from_parquet(path)
         if kind in ([".json"], [".jsonl"], [".ndjson"]):
-            return _from_json(path, lines=kind != [".json"], encoding=encoding)
+            return _from_list(json_rows(path, lines=kind != [".json"], encoding=encoding), path.name)
         return read_delimited(path, header=header, sep=sep, quote=quote, encoding=encoding)
     if isinstance(source, str) and HUB_NAME.fullmatch(source) and not path.suffix[1:].isalpha():
         return _from_hub(source)
@@ -186,44 +186,3 @@ def _from_parquet(path: Path) -> Table:
             raise DataError(f"{path.name} is damaged: {_first_line(error)}") from None
 
     return Table(path.name, list(schema.names), rows, classes)
-
-
-def _from_json(path: Path, *, lines: bool, encoding: str) -> Table:
-    text = read_text(path, encoding=encoding)
-    problem = ""
-    if not lines or text.lstrip().startswith("["):  # many a .jsonl file holds one list
-        try:
-            whole = json.loads(text)
-        except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
-            problem = "" if lines else f"not valid JSON: {error}"
-            lines = True  # many a .json file holds one object per line
-        else:
-            lines = False
-            # SQuAD and others wrap their rows once: {"version": ..., "data": [...]}
-            whole = whole.get("data", whole) if isinstance(whole, dict) else whole
-            if not isinstance(whole, list):
-                keys = f" with the keys {', '.join(list(whole)[:8])}" if isinstance(whole, dict) else ""
-                keys += f" and {len(whole) - 8:,} more" if keys and len(whole) > 8 else ""
-                raise DataError(
-                    f"{path.name} holds one {type(whole).__name__}{keys}: pass a list of objects "
-                    "(pandas writes one with to_json(orient='records'))"
-                )
-            rows = whole
-    if lines:
-        # split("\n"), never splitlines(): U+2028 and its like are allowed inside a JSON string
-        rows = [_json_line(line) for line in text.split("\n") if line.strip()]
-    if not rows:
-        raise DataError(f"{path.name} holds no rows")
-    if not any(isinstance(row, Mapping) for row in rows):
-        what = getattr(
-            rows[0], "reason", f"its rows are of type {type(rows[0]).__name__}, not objects with named fields"
-        )
-        raise DataError(f"{path.name}: {problem or what}")
-    return _from_list(rows, path.name)
-
-
-def _json_line(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return BadRow(f"not valid JSON: {error}", line)

@@ -32,10 +32,11 @@ def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 
 
     if not 0 < test_fraction < 1:
         raise DataError(f"test_fraction is {test_fraction}: pass a number between 0 and 1, such as 0.2")
-    pairs = [(i, j) for i, j, _ in similar_records(records)]
+    about = contexts(records)
+    pairs = [(i, j) for i, j, _ in similar_records(records, about)]
     # A long input under two instructions is one text; a short one ("No input", "yes") is shared by chance.
     long_inputs = [record.input if len(words(record.input)) > FEW_WORDS else "" for record in records]
-    for keys in (long_inputs, contexts(records), [record.group for record in records]):
+    for keys in (long_inputs, about, [record.group for record in records]):
         first: dict[str | int, int] = {}
         pairs += [(first.setdefault(key, i), i) for i, key in enumerate(keys) if key]
     members: defaultdict[int, list[int]] = defaultdict(list)

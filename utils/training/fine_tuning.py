@@ -25,10 +25,11 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer import utils as trl_utils
 
 from utils.models import Device, expanded_for_training, find_device, keep_freed_memory, quiet_peft
+from utils.training.best_weights import KeepBest
 from utils.training.checks import TrainingError, check_rows, claim_folder, out_of_memory, weights_hash
 from utils.training.result import History, OnLog, Plan, TrainingResult, collect_result, history
 from utils.training.shared_starts import can_share
-from utils.training.trainer import KeepBest, SafeTrainer
+from utils.training.trainer import SafeTrainer
 
 Row = Mapping[str, Any]  # input_ids and labels, or text
 

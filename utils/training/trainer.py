@@ -16,7 +16,6 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
 from utils.training.batches import EpochOrder, counted, pad, share, singles, summed_loss
-from utils.training.best_weights import KeepBest  # noqa: F401  (until fine_tuning takes it from there)
 from utils.training.checks import STAGING, TrainingError, list_contents
 from utils.training.result import Plan
 

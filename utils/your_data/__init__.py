@@ -2,7 +2,8 @@
 
 from utils.your_data import artefacts
 from utils.your_data.account import Account, label_counts
-from utils.your_data.asking import Asker, load_asker, save_form
+from utils.your_data.asking import Asker, load_asker
+from utils.your_data.asking_form import save_form
 from utils.your_data.choices import CHOSEN, Choices, choose_labels
 from utils.your_data.columns import locate, read_records
 from utils.your_data.faults import faulty_rows, problems
