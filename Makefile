@@ -2,7 +2,7 @@
 # Another interpreter: make run PYTHON=python3.12
 
 PYTHON ?= python3
-# The way from data to a model that answers. 05 and 07 are worth minutes of their own.
+# The way from data to a model that answers. The later ones are worth minutes of their own.
 NOTEBOOKS ?= 01 02 03 04
 PY := .venv/bin/python
 # Written when an installation has ended well; older than a requirement means out of date.
@@ -10,7 +10,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks colab model serve test-browser test-colab
+.PHONY: help run test lab bench notebooks loop settings colab model serve test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +20,7 @@ run: model ## execute notebooks 01 to 04 into outputs/ and show their results; m
 
 test: model ## check style, then run every test and every notebook
 	@$(PY) -m ruff check .
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: model ## open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks
@@ -34,14 +34,23 @@ bench: model ## run the side-by-side measurements in tests/benchmarks/
 	    $(PY) -m "tests.benchmarks.$$(basename "$$file" .py)" || exit 1; \
 	done
 
+# 01 opens with answers of 04, and 05 tabulates what 07 recorded.
 notebooks: model ## execute the committed notebooks in place and clean them, before a commit
-	@$(PY) -m utils.series.run_notebooks --in-place 0 solutions
+	@for number in 02 03 04 01 07 05 06 08 solutions; do \
+	    $(PY) -m utils.series.run_notebooks --in-place $$number || exit 1; \
+	done
 	@$(PY) -m utils.series.readme
 
-colab: $(STAMP) ## write your address into badges and setup cells: make colab REPO=https://github.com/you/fork REF=v1.1
-	@$(PY) -m utils.series.setup_cell $(if $(REPO),--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
+loop: model ## run the whole loop of notebook 06 over three seeds and record it (hours on two cores; it goes on if stopped)
+	@$(PY) -m utils.loop
 
-test-browser: model ## run notebooks 01 to 04 in JupyterLab in Chromium; screenshots in outputs/screenshots/
+settings: model ## train with other ranks, alphas, rates and epochs, for the table in notebook 03 (most of an hour on two cores)
+	@$(PY) -m utils.series.settings_study
+
+colab: $(STAMP) ## write your address into setup cells and badges: make colab REPO=https://github.com/… REF=v1; REPO= removes it
+	@$(PY) -m utils.series.setup_cell $(if $(filter undefined,$(origin REPO)),,--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
+
+test-browser: model ## look at every notebook, and run it, in JupyterLab in Chromium; screenshots in outputs/screenshots/
 	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
 	@$(PY) -m pytest tests/browser/check_notebooks.py
 

@@ -1,6 +1,7 @@
 """What all tests share. It is imported before any test module, hence before torch."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,27 @@ from utils.notebook import set_environment
 set_environment(headless=False)  # output is captured anyway, and warnings belong in pytest's summary
 # Tests never need the network; without this a wrong model name takes most of a minute to fail. Kernels inherit it.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Workers of pytest-xdist share the cores; two of them with all threads each would wait for one another.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
 
-# A busy machine is slow; that is no bug.
+# A busy machine is slow; that is not a bug.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+# What takes minutes as a whole, the longest first: workers take whole files in turn, and the last is waited for.
+LONG = ["test_with_the_adapter.py", "test_without_it.py", "test_job.py", "test_loop.py", "test_architectures.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A test that took a minute or more says so, since these decide how long the whole takes."""
+    if report.duration >= 60 and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.nodeid}, {report.when}: {report.duration:.0f} s", file=sys.__stderr__, flush=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from utils.files import ROOT
+from utils.notebook import RESULTS_MIME, results_text
 from utils.records import Record
 from utils.series.cleaning import KERNELSPEC, clean
 
@@ -19,14 +20,15 @@ ROOT = ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 SERIES = [
     "01_from_datasets_to_instructions", "02_prompt_templates", "03_qlora_training", "04_templated_inference",
-    "05_evaluation_and_template_mismatch", "07_your_own_data",
+    "05_evaluation_and_template_mismatch", "06_reverse_instruction_loop", "07_your_own_data",
+    "08_merge_export_serve",
 ]  # fmt: skip
 
 # Lowest first: an import in utils/ only ever names an entry that stands before its own.
 ORDER = [
     "errors", "text", "files", "bundled_model", "colab", "notebook", "records", "quality", "prompts", "models",
-    "training", "adapters", "inference", "serving", "evaluation", "show", "your_data", "series",
-    "job", "lint", "ask", "serve",
+    "training", "adapters", "inference", "serving", "evaluation", "curation", "show", "your_data", "series",
+    "job", "lint", "ask", "serve", "loop", "write_instructions",
 ]  # fmt: skip
 
 NOT_OURS = {
@@ -125,6 +127,11 @@ def test_is_clean(notebook):
     assert notebook.metadata.kernelspec == KERNELSPEC
 
 
+def test_recorded_results_are_shown_as_they_would_be_today(notebook):
+    recorded = [o.data for cell in code_cells(notebook) for o in cell.outputs if RESULTS_MIME in o.get("data", {})]
+    assert [data["text/plain"] for data in recorded] == [results_text(dict(data[RESULTS_MIME])) for data in recorded]
+
+
 def test_every_picture_has_a_text_for_those_who_do_not_see_it(notebook):
     for cell, output in outputs(notebook):
         data = output.get("data", {})
@@ -155,8 +162,8 @@ MODULES = {
     if path.parent != ROOT / "utils" or path.stem != "__init__"
 }
 DOORS = {name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__")}
-COMMANDS = {"utils.series.run_notebooks", "utils.bundled_model.smollm2"}
-COMMANDS |= {f"utils.{name}" for name in ("job", "lint", "ask", "serve")}
+COMMANDS = {"utils.series.run_notebooks", "utils.series.settings_study", "utils.bundled_model.smollm2"}
+COMMANDS |= {f"utils.{name}" for name in ("job", "lint", "ask", "serve", "loop", "write_instructions")}
 
 
 def imports(tree) -> set[str]:
@@ -215,6 +222,15 @@ def test_utils_keep_their_hands_to_themselves(module):
         assert "os.environ" not in ast.unparse(tree) and "os.getenv" not in calls
 
 
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - DOORS - {f"{door}.__init__" for door in DOORS}))
+def test_a_module_is_a_room_of_40_to_200_lines_or_says_why(module):
+    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    said = " ".join(ast.get_docstring(MODULES[module]).split())
+    assert lines >= 40 or "A module of its own" in said or module in COMMANDS, f"{lines} lines"
+    assert lines <= 200 or "Longer than a room" in said, f"{lines} lines"
+
+
 @pytest.mark.parametrize("module", sorted(name for name in MODULES if not name.endswith("__main__")))
 def test_examples_in_docstrings_are_true(module):
     assert doctest.testmod(importlib.import_module(module), extraglobs={"Record": Record}).failed == 0
@@ -222,7 +238,7 @@ def test_examples_in_docstrings_are_true(module):
 
 def test_only_training_imports_trl():
     users = {module for module, tree in MODULES.items() if any(i.split(".")[0] == "trl" for i in imports(tree))}
-    assert users <= {"utils.training.fine_tuning"}
+    assert users <= {"utils.training.sft"}
 
 
 def test_what_notebooks_01_and_02_start_with_is_light():

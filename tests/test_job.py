@@ -22,10 +22,12 @@ from utils.adapters import load_adapter
 from utils.files import ROOT
 from utils.job import NOTEBOOK, main
 from utils.notebook import read_results
+from utils.prompts import encode
+from utils.records import from_messages
 from utils.series import run_notebook
 from utils.your_data import CHOSEN, ParameterError, artefacts, load_asker
 
-LONG_ENOUGH = 3600  # seconds; a busy machine is no fault
+LONG_ENOUGH = 3600  # seconds; a busy machine is not a fault
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def small(model: Path) -> dict:
 LEFT = {*artefacts.NAMES, artefacts.FAULTS, artefacts.NOTEBOOK, "written.json"}
 
 
-# --- what a job leaves behind ---
+# --- what a job leaves ---
 
 TASKS = {
     "extraction": {"data_path": "data/entity_phrases.jsonl"},
@@ -112,6 +114,83 @@ def check_scores_and_verdict(folder: Path, baselines: set[str]) -> None:
     assert f"Against the strongest opponent ({rival}" in unescape(lead)
     decided = {"ahead": differences[rival]["low"] > 0, "behind": differences[rival]["high"] < 0}
     assert outcome == next((name for name, holds in decided.items() if holds), "undecided")
+
+
+# --- conversations ---
+
+CHATS = {"messages": ("role", "content", "user", "assistant"), "conversations": ("from", "value", "human", "gpt")}
+
+
+def write_chats(path: Path, form: str) -> Path:
+    """Thirty chats of two exchanges with one system message, in a form of which the job knows three."""
+    rows = []
+    for i in range(30):
+        said = [
+            f"My {'lamp desk sofa'.split()[i % 3]} {i * 37} is late",
+            f"Which of the {i + 2}?",
+            f"No {i}",
+            f"So {i % 5}",
+        ]
+        if form == "history":
+            row = {"instruction": said[2], "input": "", "output": said[3], "history": [said[:2]], "system": "Be kind."}
+        else:
+            role, content, *names = CHATS[form]
+            turns = [{role: names[at % 2], content: text} for at, text in enumerate(said)]
+            row = {form: [{role: "system", content: "Be kind."}, *turns]}
+        rows.append(json.dumps(row))
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chat_model(tmp_path_factory) -> Path:
+    """The same small model with a chat template whose end of turn is not the tokenizer's EOS."""
+    from models_fixture import small_config, small_tokenizer
+
+    tokenizer = small_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    config = small_config(max_position_embeddings=1024, vocab_size=520)
+    return save_model(tmp_path_factory.mktemp("chat_model") / "base", config, tokenizer)
+
+
+@pytest.mark.parametrize(("form", "template"), [("messages", ""), ("conversations", "alpaca"), ("history", "chat")])
+def test_whole_conversations_are_trained_on_and_the_last_answers_tested(form, template, chat_model, tmp_path, capsys):
+    data = write_chats(tmp_path / "chats.jsonl", form)
+    settings = small(chat_model) | {"limit": 0, "template": template, "epochs": 2, "learning_rate": 1e-2}
+    out = tmp_path / "out"
+    status, printed, errors = job(out, capsys, task="conversation", data_path=data, **settings)
+    assert (status, errors) == (0, "") and "30 rows in, 30 records" in printed
+    check_scores_and_verdict(out, BASELINES["instructions"])
+    source, train = lines(data), json.loads((out / "metrics.json").read_text())["data"]["train"]
+    predictions = lines(out / "predictions.jsonl")
+    assert train + len(predictions) == 30 and all("rouge_l" in scores for scores in
+               json.loads((out / "metrics.json").read_text())["scores"].values())  # fmt: skip
+    for row in predictions:
+        texts = [turn["content"] for turn in row["messages"]]
+        told = json.dumps(source[row["row"] - 1])
+        assert len(texts) == 5 and all(text in told for text in texts) and row["expected"] == texts[-1]
+        assert all(text in row["prompt"] for text in texts[:-1])
+    report = unescape((out / "report.html").read_text(encoding="utf-8"))
+    assert "The earlier answers of a conversation carry a loss, too:" in report
+    asked = predictions[0]["messages"][1]["content"]
+    assert f"user: {asked}" in report or asked in report
+
+    model, tokenizer, templates = load_adapter(out / "adapter")
+    [saved] = templates.values()
+    assert saved.name == (template or "chat")
+    [told] = from_messages([{"messages": predictions[0]["messages"]}]).records
+    [row] = encode([told], saved, tokenizer, max_length=None).rows
+    assert tokenizer.apply_chat_template(saved.messages(told))["input_ids"] == row["input_ids"]
+    end = tokenizer.eos_token_id if template == "alpaca" else tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert [label for label in row["labels"] if label in (end, tokenizer.eos_token_id)] == [end] * 2
+    ask_it = load_asker(out)
+    assert ask_it.form["instruction"] == "Be kind." and ask_it("My lamp is late")["answer"] is not None
+    assert ask_it(predictions[0]["messages"])["answer"] == predictions[0]["answer"].strip()
+    assert "python -m utils.ask OUT" in (out / "adapter" / "README.md").read_text()
 
 
 # --- one run of many labels with few rows each, and the same run interrupted ---
@@ -277,7 +356,7 @@ def files(tmp_path) -> Path:
 
 
 COLUMNS = {"data_path": "reviews.csv", "text_column": "review", "answer_column": "verdict"}
-FAULTS = {  # one of each stage; what else there is, tests/test_own_data.py asks the functions themselves
+FAULTS = {  # one of each stage; what else there is, tests/your_data/ asks the functions themselves
     "a template": (COLUMNS | {"template": "alpacca"}, "template 'alpacca' is neither a file nor one of alpaca"),
     "a model": (COLUMNS | {"model_name": "data/smollm"}, "data/smollm does not exist; in data/ there is"),
     "a file": ({"data_path": "revews.csv"}, "revews.csv does not exist"),
@@ -331,7 +410,7 @@ def test_plain_papermill_stops_at_a_misspelt_parameter_too(tmp_path):
     assert done.returncode and "there is no parameter 'epoch': did you mean epochs?" in done.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("output_dir", 20240601), ("encoding", 1252), ("template", 5)])
+@pytest.mark.parametrize(("name", "value"), [("output_dir", 20240601), ("template", 5), ("new_text", 7)])
 def test_numbers_that_papermill_made_of_text_are_one_sentence(name, value, tmp_path):
     with pytest.raises(ParameterError, match=f"{name} is {value}, which is not text: papermill turns text"):
         run_notebook(NOTEBOOK, tmp_path / "out.ipynb", parameters={name: value}, cwd=tmp_path)
@@ -348,7 +427,7 @@ def test_a_folder_that_is_not_the_jobs_is_refused_before_a_kernel_starts(tmp_pat
     assert {path.name for path in tmp_path.rglob("*")} == {"checkpoints", "other", "w.pt"}
 
 
-@pytest.mark.parametrize("place", ["", ".", "data"])
+@pytest.mark.parametrize("place", ["", ".", "data", str(Path.home())])
 def test_the_project_is_not_an_output_folder(place, capsys):
     before = {path.name for path in ROOT.iterdir()} | {path.name for path in (ROOT / "data").iterdir()}
     assert main(["-p", "output_dir", place, "-p", "data_path", "nowhere.csv"]) == 1

@@ -89,7 +89,7 @@ def like_mistral():
 
 
 def like_phi3():
-    # </s> is there, takes the white space behind it, and is not declared special
+    # </s> is there, takes the white space after it, and is not declared special
     state = json.loads(sentencepiece_like(eos_token="<|endoftext|>").backend_tokenizer.to_str())
     loose = {"id": 2, "content": "</s>", "special": False, "rstrip": True}
     loose |= {"lstrip": False, "normalized": False, "single_word": False}

@@ -3,8 +3,8 @@
 A Colab runtime brings its own torch, built for its GPU, and hundreds of packages that rely on each other. So torch and
 whatever else fits is left alone, and only two kinds of packages are installed, at the versions of `requirements.txt`:
 those that are missing, and those whose interfaces change from release to release (`EXACT`). The bundled model comes in
-a package of its own, and is prepared as `make model` does it elsewhere. What this module does not do: fetch the project
-(the setup cell does, before anything can be imported) or restart the runtime (only a reader can).
+a package of its own, and is prepared as `make model` does it elsewhere. The project itself was fetched
+by the setup cell, before anything could be imported.
 """
 
 import importlib

@@ -4,6 +4,7 @@ A file is written under another name and renamed when it is complete, so nobody 
 """
 
 import gzip
+import hashlib
 import json
 import os
 import uuid
@@ -109,6 +110,30 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise error if isinstance(error, DataError) else DataError(f"{path.name} is not JSON: {error}") from None
+
+
+def read_jsonl(path: str | os.PathLike[str]) -> list[Any]:
+    """The values of a JSON Lines file in UTF-8; empty lines are passed over.
+
+    Raises:
+        DataError: it cannot be read, or a line of it is not JSON.
+    """
+    path, values = Path(path), []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path.name}, line {number} is not JSON: {error}") from None
+    return values
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """16 hex digits (SHA-256) that change when the name or the content of one of these files does."""
+    of_all = hashlib.sha256()
+    for path in paths:
+        of_all.update(path.name.encode() + b"\n" + path.read_bytes())
+    return of_all.hexdigest()[:16]
 
 
 def write_text(path: str | os.PathLike[str], text: str | Iterable[str]) -> Path:

@@ -5,7 +5,7 @@
     python -m utils.job --help                                  every parameter of the notebook, with its default
 
 papermill itself would only log a misspelt name and run the whole job without it. So names, types and ranges are checked
-against the notebook before a kernel starts. This is a command, so it prints. What it does not do: the work.
+against the notebook before a kernel starts. This is a command, so it prints.
 """
 
 import argparse

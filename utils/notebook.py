@@ -1,8 +1,8 @@
 """What every notebook starts and ends with: a calm environment first, recorded results last.
 
 A result is a number that a later reader needs: the tests, the README, the table after `make run`. It travels inside
-the executed notebook, as one more form of an output that people see as a table. What this module does not do: run
-notebooks (`run_notebooks.py` does) or draw (`display.py` does). It imports neither torch nor transformers.
+the executed notebook, as one more form of an output that people see as a table. Neither torch nor
+transformers is imported.
 """
 
 import html
@@ -132,34 +132,38 @@ def read_results(path: str | Path) -> dict[str, float]:
     return results
 
 
-def result_rows(results: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """Table rows (name in words, base or "", tuned or only value), `base_x` beside `tuned_x`, in recorded order."""
-    rows: dict[str, list[str]] = {}
+def result_rows(results: Mapping[str, float]) -> list[tuple[str, ...]]:
+    """A table of results in recorded order, headings first: `base_x` and `tuned_x` share a row, others stand apart.
+
+    >>> result_rows({"base_f1": 0.1, "tuned_f1": 0.75, "test_rows": 96})
+    [('result', 'base', 'tuned', 'value'), ('f1', '0.1', '0.75', ''), ('test rows', '', '', '96')]
+    """
+    heads, rows = ("base", "tuned", "value"), {}
     for name, value in results.items():
-        is_base = name.startswith("base_")
-        row = rows.setdefault(name.removeprefix("base_").removeprefix("tuned_").replace("_", " "), ["", ""])
-        row[0 if is_base else 1] = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return [(name, base, value) for name, (base, value) in rows.items()]
+        prefix, _, rest = name.partition("_")
+        head, shown = (prefix, rest) if prefix in ("base", "tuned") else ("value", name)
+        row = rows.setdefault(shown.replace("_", " "), dict.fromkeys(heads, ""))
+        row[head] = f"{value:z.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    used = [head for head in heads if any(row[head] for row in rows.values())]
+    return [("result", *used), *((name, *(row[head] for head in used)) for name, row in rows.items())]
 
 
 def results_text(results: Mapping[str, float]) -> str:
-    """The same rows as aligned plain text; the heads "base" and "tuned" only where there is something to compare."""
+    """The same rows as aligned plain text; headings only where there is something to compare."""
     rows = result_rows(results)
-    head = [("result", "base", "tuned")] if any(base for _, base, _ in rows) else []
-    widths = [max(len(row[column]) for row in head + rows) for column in range(3)]
-    lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in head + rows]
-    return "\n".join(lines)
+    rows = rows[1:] if rows[0] == ("result", "value") else rows
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([f"{row[0]:<{widths[0]}}", *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _results_html(results: Mapping[str, float]) -> str:
-    rows = result_rows(results)
-    two = any(base for _, base, _ in rows)
-    head = "<tr><th>result</th><th>base</th><th>tuned</th></tr>" if two else "<tr><th>result</th><th>value</th></tr>"
+    head, *rows = result_rows(results)
+    lines = [("th", head), *(("td", row) for row in rows)]
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in (row if two else row[::2])) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>" for tag, row in lines
     )
-    return f"<table>{head}{body}</table>"
+    return f"<table>{body}</table>"
 
 
 def _switch_off_progress_widgets() -> None:

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = options.model or _exported(options.adapter)
         with serve(model, context=options.context, at_once=options.at_once, port=options.port) as address:
             print(f"{model.name} answers at {address}, on this machine only. Ctrl+C ends it.")
-            print(f"    in a browser: {address}")
+            print(f"    in a browser: {address} (Settings, System Message: the instruction; you type the input)")
             print(f"    in Python:    OpenAI(base_url='{address}/v1', api_key='none')", flush=True)
             threading.Event().wait()
     except (ServeError, ValueError, smollm2.PrepareError) as error:
@@ -58,3 +58,7 @@ def _exported(adapter: Path) -> Path:
     print(f"Merging {adapter.name} and writing {path.name}: half a minute, once", flush=True)
     with TemporaryDirectory(dir=adapter.parent) as folder:
         return export_gguf(export_merged(adapter, Path(folder) / adapter.name), path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -48,7 +48,7 @@ from trl import SFTConfig, SFTTrainer  # noqa: E402
 from utils.models import find_device, load_base  # noqa: E402
 from utils.prompts import encode  # noqa: E402
 from utils.series import load_tasks  # noqa: E402
-from utils.training import fine_tuning  # noqa: E402
+from utils.training import fine_tune, sft  # noqa: E402
 
 N_ROWS, N_HELDOUT, BATCH, LEARNING_RATE, RANK, SEED = 64, 16, 8, 1e-3, 16, 42
 WARMUP = 0.03  # a fraction of the steps, as `fine_tune` has it
@@ -77,7 +77,7 @@ def stock(model, tokenizer, rows: Rows, folder: str):
 
 
 def ours(model, tokenizer, rows: Rows, folder: str, **how):
-    return fine_tuning.fine_tune(
+    return fine_tune(
         model, tokenizer, rows, output_dir=folder, epochs=1, learning_rate=LEARNING_RATE, batch_size=BATCH, rank=RANK,
         seed=SEED, checkpoint_every=10_000, **how,
     ).model  # fmt: skip
@@ -89,8 +89,8 @@ def expanded(model, tokenizer, rows: Rows, folder: str):
 
 def before(model, tokenizer, rows: Rows, folder: str):
     with ExitStack() as stack:
-        stack.enter_context(patch.object(fine_tuning, "expanded_for_training", lambda *_: nullcontext(False)))
-        stack.enter_context(patch.object(fine_tuning, "keep_freed_memory", lambda: None))
+        stack.enter_context(patch.object(sft, "expanded_for_training", lambda *_: nullcontext(False)))
+        stack.enter_context(patch.object(sft, "keep_freed_memory", lambda: None))
         return expanded(model, tokenizer, rows, folder)
 
 

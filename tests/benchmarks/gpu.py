@@ -117,6 +117,11 @@ class _Clock(TrainerCallback):
         self.times.append(time.perf_counter())
 
 
+def labelled(rows: list[dict[str, list[int]]]) -> float:
+    """The share of the tokens that carry a label, in the row that has most of them."""
+    return max(sum(label != -100 for label in row["labels"]) / len(row["labels"]) for row in rows)
+
+
 def measure(way, base: Base, *, length: int, steps: int, **how) -> dict[str, float]:
     """Train `steps` steps; tokens per second from the median step, peak GiB, and the share of the GPU's FLOPs."""
     rows, on_gpu = rows_of_length(length, steps * BATCH), torch.cuda.is_available()
@@ -169,7 +174,8 @@ def training(tiny: bool) -> dict[str, list[dict]]:
             base = load_base(random_base(config, Path(folder)))
         for length, (micro, again) in product(lengths, ((1, True), (4, True), (4, False))):
             how = {"activation_checkpointing": again, "length": length}
-            expected = estimate(config, batch_size=micro, rank=RANK, **how).total / GIB
+            share = labelled(rows_of_length(length, steps * BATCH))
+            expected = estimate(config, batch_size=micro, rank=RANK, labelled=share, **how).total / GIB
             row = {"model": name, "rows_at_a_time": micro, **how, "estimated_gib": round(expected, 2)}
             found["ours"].append(row | measure(ours, base, micro_batch_size=micro, steps=steps, **how))
             print(found["ours"][-1], flush=True)

@@ -98,7 +98,8 @@ def _wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
 
 def open_notebook(page: Page, address: str, name: str) -> None:
     """Open a notebook in a workspace of its own and wait for its kernel."""
-    page.goto(f"{address}/lab/workspaces/{name[:2]}/tree/notebooks/{name}?token={TOKEN}&reset")
+    workspace = re.sub(r"[^a-z0-9]", "-", name)
+    page.goto(f"{address}/lab/workspaces/{workspace}/tree/notebooks/{name}?token={TOKEN}&reset")
     page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for(state="visible", timeout=60_000)
     page.get_by_text(re.compile(r"\| Idle$")).wait_for(timeout=60_000)
 

@@ -15,12 +15,12 @@ import nbformat
 import pytest
 from papermill import execute_notebook
 
-from tests.project_copy import WITHOUT_AN_ADAPTER, copy_project
+from tests.project_copy import FEW_ROWS, copy_project
 from utils.files import ROOT
 from utils.notebook import read_results
-from utils.series import find_notebooks, with_address
+from utils.series import find_notebooks
+from utils.series.setup_cell import with_address
 
-ROOT = ROOT
 # Older than ours on purpose, as in Colab: these stay as they are, and the notebooks have to get on with them.
 SHIPPED = ["torch", "numpy==2.0.2", "pandas==2.2.2", "ipykernel", "matplotlib==3.10.0"]
 REF = "v-test"
@@ -72,7 +72,8 @@ def run_as_in_colab(number: str, remote: Path, folder: Path) -> dict:
     notebook = with_address(nbformat.read(path, as_version=4), str(remote), REF, name=path.name)
     nbformat.write(notebook, folder / path.name)
     executed = folder / "executed.ipynb"
-    parameters = WITHOUT_AN_ADAPTER if number == "04" else {}
+    little = {"rows": FEW_ROWS, "test_rows_per_task": 4, "base_rows_per_task": 4}
+    parameters = little if number == "04" else {}
     execute_notebook(folder / path.name, executed, parameters, kernel_name="colab", cwd=folder, progress_bar=False)
     return read_results(executed)
 

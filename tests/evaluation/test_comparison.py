@@ -106,6 +106,17 @@ def test_the_strongest_opponent_has_the_highest_score_whichever_it_is():
         strongest({TUNED: scores[TUNED]}, "label_accuracy")
 
 
+def test_an_opponent_that_answered_few_rows_is_not_the_strongest_for_a_small_lead_on_them():
+    right = [record.output for record in LABELLED]
+    tuned = ["?"] * 10 + right[10:]  # it leads nobody on the rows that the base answered
+    answers = {BASE: ["?"] * 10, CONSTANT: ["?"] * 10 + ["a"] * 20, TUNED: tuned}
+    scores = {name: score(given, LABELLED[: len(given)], ALPACA) for name, given in answers.items()}
+    assert strongest(scores, "label_accuracy") == CONSTANT  # equal on those ten, better on the others
+    answers[CONSTANT] = ["a"] * 30
+    scores[CONSTANT] = score(answers[CONSTANT], LABELLED, ALPACA)
+    assert strongest(scores, "label_accuracy") == CONSTANT
+
+
 def test_predictions_hold_prompt_answer_and_judgement():
     rows = predictions(LABELLED[:2], ALPACA, {TUNED: ["a", "a "], BASE: ["x", "y"], BASE_OWN_FORM: ["b"]})
     assert [row["correct"] for row in rows] == [True, False] and [row["expected"] for row in rows] == ["a", "b"]

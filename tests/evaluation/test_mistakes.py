@@ -104,7 +104,8 @@ def test_texts_are_whole_and_a_question_of_its_own_is_shown():
         {"question": q, "text": long, "wanted": "none"} for q in ("Who?", "When?")
     ]
     mixed = [Record("Sum it up.", "A text", "x"), Record("Say hi.", "", "Hi")]
-    assert [row["question"] for row in answer_rows(mixed, ALPACA, {})] == ["Sum it up.", ""]
+    shown = [(row["question"], row["text"]) for row in answer_rows(mixed, ALPACA, {})]
+    assert shown == [("Sum it up.", "A text"), ("Say hi.", "")]
     for records, form in ((LABELLED, ALPACA), ([Record(f"Say {i}", "", "x") for i in range(3)], ALPACA),
                           ([Record(f"Say {i}", "", "x") for i in range(3)], REVERSE_INSTRUCTION)):  # fmt: skip
         assert "question" not in answer_rows(records, form, {})[0]

@@ -108,7 +108,7 @@ def unknown_architecture(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: without(f, "config.json"), "no model folder: it has no config.json"),
+        (lambda f: without(f, "config.json"), "not a model folder: no config.json"),
         (lambda f: without(f, "model.safetensors"), "no weights"),
         (lambda f: without(f, "tokenizer.json", "tokenizer_config.json"), "could not be loaded"),
         (broken_weights, "could not be loaded"),

@@ -11,7 +11,7 @@ from transformers import GPTNeoXConfig, LlamaConfig, Qwen3Config
 
 from utils.files import ROOT
 from utils.models import GIB, MODELS, ModelError, estimate, load_base, quiet_peft
-from utils.series.readme import GPU_RESULTS
+from utils.series.pages import GPU_RESULTS
 
 MEDIUM = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 4, "num_attention_heads": 8}
 

@@ -2,16 +2,30 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from chat_fixture import CHATML, FOLDED, THINKS, form, with_tokens  # noqa: F401
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import TemplateError
 from seam_laws import forbidden_ids
+from tokenizers import AddedToken
 from tokenizers_fixture import like_gemma, like_gpt2, with_three_specials
 from transformers import ByT5Tokenizer
 
-from utils.prompts import ALPACA, ChatTemplate, encode, encode_prompts, fit, set_chat_template, template_from_dict
+from utils.prompts import (
+    ALPACA,
+    ChatTemplate,
+    PromptTemplate,
+    encode,
+    encode_prompts,
+    end_of_answer,
+    fit,
+    set_chat_template,
+    settled,
+    template_from_dict,
+)
 from utils.records import Record, Turn, turns_of
 from utils.show import loss_mask
 
@@ -268,3 +282,63 @@ def test_a_private_character_in_the_data_is_no_back_door():
     hidden = "".join(map(chr, range(0x100000, 0x100004)))
     encoded = encode([chat("a", "b"), chat(hidden, "b")], OWN, tokenizer, max_length=None)
     assert encoded.kept == [0] and "U+100000" in encoded.notes[0].reason
+
+
+@settings(max_examples=8)
+@given(record=chats(WORDS))
+def test_a_saved_alpaca_renders_a_conversation_turn_after_turn(form, record):  # noqa: F811
+    tokenizer, _ = form
+    before = tokenizer.chat_template
+    try:
+        set_chat_template(tokenizer, ALPACA)
+        saved = ChatTemplate.of(tokenizer)
+    finally:
+        tokenizer.chat_template = before
+    messages = ALPACA.messages(record)
+    assert [message["content"] for message in messages] == [turn.content for turn in turns_of(record)]
+    for row in encode([record], ALPACA, tokenizer, max_length=None).rows:  # none where a token spans the seam
+        assert own_ids(messages, saved, tokenizer) == row["input_ids"]
+        assert [own_ids(messages[:-1], saved, tokenizer)] == encode_prompts([record], ALPACA, tokenizer)
+    users, answer = [one for one in messages if one["role"] == "user"], messages[-1]
+    for wrong in ([*users[:1], users[0]], [answer], [users[0], answer, answer]):
+        with pytest.raises(TemplateError, match="alpaca takes .*, then the assistant, in turn"):
+            own_ids(wrong, saved, tokenizer)
+
+
+def test_a_thought_is_a_token_where_the_template_writes_it_only():
+    tokenizer = like_gpt2()
+    tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in ("<think>", "</think>")])
+    thought, end = tokenizer.convert_tokens_to_ids(["<think>", "</think>"])
+    thinking = PromptTemplate(
+        name="thinks", text="Q: {instruction}\n\n<think>\n", response_marker="<think>\n", completion="{output}</think>"
+    )
+    own = ChatTemplate(name="own", jinja=CHATML.replace("assistant\n", "assistant\n<think>"))
+    record = Record("Say <think> or </think>.", "", "It says <think>.")
+    for template in (thinking, ALPACA):
+        (row,) = encode([record], template, tokenizer, max_length=None).rows
+        (prompt,) = encode_prompts([record], template, tokenizer)
+        assert row["input_ids"][: len(prompt)] == prompt
+        found = [i for i in row["input_ids"] if i in (thought, end)]
+        assert found == ([thought, end] if template is thinking else [])
+        text = tokenizer.decode(row["input_ids"], clean_up_tokenization_spaces=False)
+        assert text == "".join(template.render(record)) + tokenizer.eos_token
+    (prompt,) = encode_prompts([record], own, tokenizer)
+    assert prompt.count(thought) == 1 and prompt[-1] == thought
+    hidden = encode([record, Record("\U00100000", "", "x")], thinking, tokenizer, max_length=None)
+    assert hidden.kept == [0] and "U+100000 is a private character" in hidden.notes[0].reason
+    with pytest.raises(ValueError, match="row 0: U.100000"):
+        encode_prompts([Record("\U00100000")], thinking, tokenizer)
+
+
+def test_the_end_of_an_answer_is_the_templates():
+    tokenizer = with_tokens(like_gpt2(), "<|im_end|>")
+    chatml = ChatTemplate(name="chatml", jinja=CHATML.replace("eos_token", "'<|im_end|>'"))
+    assert end_of_answer(ALPACA, tokenizer) == tokenizer.eos_token_id
+    assert end_of_answer(chatml, tokenizer) == tokenizer.convert_tokens_to_ids("<|im_end|>")
+    tokenizer.chat_template = chatml.jinja
+    own = ChatTemplate(name="chat")  # that of whatever tokenizer it is used with
+    assert settled(own, tokenizer) == replace(chatml, name="chat") and settled(ALPACA, tokenizer) is ALPACA
+    record = chat("a", "b", "c", "d", system="s")
+    assert encode([record], own, tokenizer, max_length=None) == encode([record], chatml, tokenizer, max_length=None)
+    with pytest.raises(ValueError, match="no chat template: use ALPACA"):
+        encode([record], own, with_three_specials(), max_length=None)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
+from utils.prompts.chat_jinja import chat_jinja
 from utils.records import Record
 
 # Written out once more, by hand, so that a change of the constants cannot pass unseen.
@@ -94,7 +95,7 @@ BOTH = {"text": "{instruction}{input}\n### Response:\n"}
         ({"text": "{instruction.__class__}\n### Response:\n"}, "unknown field"),
         ({"text": "{instruction!r}\n### Response:\n"}, r"unknown field \{instruction!r\}"),
         ({"text": "{instruction:>9}\n### Response:\n"}, r"unknown field \{instruction:>9\}"),
-        ({"text": "{instruction\n### Response:\n"}, "no format string"),
+        ({"text": "{instruction\n### Response:\n"}, "not a format string"),
         ({"text": "{input}\n### Response:\n"}, "text_without_input"),
         (BOTH | {"text_without_input": BOTH["text"]}, "leave it and its header out"),
         (BOTH | {"text_without_input": "{instruction}\n"}, "text_without_input has no response marker"),
@@ -116,7 +117,7 @@ def test_a_wrong_template_says_what_is_wrong(change, complaint):
 
 @pytest.mark.parametrize("value", [None, float("nan"), 7])
 def test_a_field_that_is_no_text_is_named_instead_of_printed(value):
-    with pytest.raises(ValueError, match=f"the record's input is {value}, which is no text"):
+    with pytest.raises(ValueError, match=f"the record's input is {value}, which is not text"):
         ALPACA.render(Record("Why?", value, "So."))
 
 
@@ -156,7 +157,7 @@ def run_jinja(template, messages):
     def refuse(message):
         raise ValueError(message)
 
-    source = template.chat_template().replace("{% generation %}", "").replace("{% endgeneration %}", "")
+    source = chat_jinja(template).replace("{% generation %}", "").replace("{% endgeneration %}", "")
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.globals["raise_exception"] = refuse
     return environment.from_string(source).render(messages=messages, bos_token="<s>", eos_token="</s>")
@@ -175,9 +176,7 @@ def test_jinja_renders_what_render_does(record):
         assert run_jinja(template, messages[:-1]) == "<s>" + prompt
 
 
-@pytest.mark.parametrize(
-    "roles", [["assistant"], ["user", "user"], ["user", "assistant", "user"], ["system"], ["system", "assistant"]]
-)
+@pytest.mark.parametrize("roles", [["assistant"], ["user", "user"], ["system"], ["system", "assistant"]])
 def test_jinja_refuses_a_chat_that_the_model_never_saw(roles):
     chat = [{"role": role, "content": "a"} for role in roles]
     for template in (ALPACA, REVERSE_INSTRUCTION):

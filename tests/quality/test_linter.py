@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from utils.quality import RULES, apply_safe_fixes, lint, summary
 from utils.quality.findings import SEVERITIES
-from utils.records import Record, Turn, format_phrases, from_labels, from_phrases, parse_phrases
+from utils.records import Record, Turn, format_phrases, from_labels, from_phrases, parse_phrases, to_messages
 
 DECOMPOSED = unicodedata.normalize("NFD", "café")
 LONG = "word " * 500
@@ -337,3 +337,67 @@ def test_what_was_said_before_tells_conversations_apart():
     assert apply_safe_fixes(records)[0] == records[:2]
     (fixed,), _ = apply_safe_fixes([after("a\u00a0b", "Bye")])
     assert fixed.history[0].content == "a b"
+
+
+def test_earlier_answers_of_a_conversation_are_looked_at_like_the_last():
+    def after(asked, answer, *, trained=True):
+        return Record("Thanks", "", "Bye", history=(Turn("user", asked), Turn("assistant", answer, trained)))
+
+    records = [
+        after("a", "As an AI language model, I …"), after("b", "As an AI language model, I …", trained=False),
+        after("c", "Yes. "), after("d", "  "), after(" ", "Yes."), after("f", "<nooutput>"), after("g", "No comments"),
+        after("Describe this image", "A cat."), after("h", "h"), after("i", "Instruction: write"),
+    ]  # fmt: skip
+    expected = [
+        ("refusal", "warning", 0), ("outer_space", "warning", 2), ("empty_output", "error", 3),
+        ("empty_prompt", "error", 4), ("placeholder_output", "error", 5), ("says_nothing", "info", 6),
+        ("media", "info", 7), ("output_equals_input", "warning", 8), ("run_on_output", "error", 9),
+    ]  # fmt: skip
+    found = [one for one in rules_of(records) if one[0] != "near_duplicate"]
+    assert [one for one in found if one not in expected] == [("outer_space", "warning", 3)]
+    assert [one for one in expected if one not in found] == []
+    assert next(f.message for f in lint(records) if f.rule == "refusal").endswith("in the output, in answer 1")
+    fixed, changes = apply_safe_fixes(records)
+    assert [change.row for change in changes if change.action == "dropped"] == [3, 4, 5]
+    assert fixed[2].history[1].content == "Yes." and to_messages(fixed)
+    assert apply_safe_fixes(fixed) == (fixed, [])
+
+
+def test_conversations_that_differ_in_white_space_only_are_duplicates():
+    def chat(space):
+        return Record("Thanks", "", "Bye", history=(Turn("user", "Book" + space), Turn("assistant", "Yes?")))
+
+    assert rules_of([chat(""), chat(" \n")]) == [("duplicate", "warning", 1)]
+    assert len(apply_safe_fixes([chat(""), chat(" \n")])[0]) == 1
+
+
+def test_a_conversation_that_goes_on_leaks_and_is_no_new_row():
+    asked = Turn("user", "When does the ferry to Hvar leave?"), Turn("assistant", "At nine.")
+    one, two = Record(asked[0].content, "", "At nine."), Record("Thanks", "", "Bye", history=asked)
+    [found] = lint([one, two])
+    assert (found.rule, found.row, found.message) == ("near_duplicate", 1, "row 0 is a part of the same conversation")
+    assert [(f.rule, f.row) for f in lint([two], test=[one])] == [("leakage", 0)]
+
+
+@pytest.mark.parametrize("answer", ["Unable to answer: no text was provided.", "I don't have access to the file."])
+def test_other_words_for_a_refusal(answer):
+    assert rules_of([Record("Say", "x", answer, "instruction")]) == [("refusal", "warning", 0)]
+    assert rules_of([Record("Write an excuse", "", "Dear Ann, we are unable to answer today.", "instruction")]) == []
+
+
+def test_none_at_all_says_nothing():
+    for text, says in (("None at all", True), ("None whatsoever.", True), ("None of the rooms was clean", False)):
+        assert any(rule == "says_nothing" for rule, *_ in rules_of([label(text)])) == says
+
+
+def test_two_questions_about_one_text_are_near_duplicates_only_if_the_answer_is_the_same():
+    text, asked = "It began in England in 1750.", "did the movement that would later become the church begin at first"
+
+    def found(*answers, ask=("Where", "When")):
+        records = [
+            Record(f"{word} {asked}?", text, answer, "question") for word, answer in zip(ask, answers, strict=True)
+        ]
+        return [finding.rule for finding in lint(records) if finding.rule == "near_duplicate"]
+
+    assert found("England", "1750") == []
+    assert found("England", "England") == found("England", "1750", ask=("Where", "where,")) == ["near_duplicate"]

@@ -204,3 +204,17 @@ def test_the_history_counts_in_equality_and_fingerprint():
     other = Record("v", "", "b", history=LONG.history[1:])
     assert other != LONG and len({fingerprint([one]) for one in (LONG, other, Record("v", "", "b"))}) == 3
     assert "history" in repr(LONG) and "history" not in repr(Record("v", "", "b"))
+
+
+def test_an_empty_system_message_is_as_none():
+    told = [message("system", ""), message("user", "u"), message("assistant", "a")]
+    assert read(*told).records == [Record("u", "", "a")] and read(*told).notes == []
+    assert read(*told, system="s").records == [Record("s", "u", "a")]
+
+
+def test_rows_of_one_person_form_a_group():
+    rows = [{"messages": [message("user", "u"), message("assistant", "a")], "who": name} for name in ("Ann", 5, None)]
+    result = from_messages(rows, group="who")
+    assert [record.group for record in result.records] == ["Ann", "5", ""] and result.unused == ()
+    with pytest.raises(DataError, match="no column 'whom'"):
+        from_messages(rows, group="whom")

@@ -10,6 +10,7 @@ from utils.records import (
     QUESTION_INSTRUCTION,
     Record,
     Turn,
+    continued,
     from_labels,
     label_sets,
     near_duplicates,
@@ -164,3 +165,38 @@ def test_the_wording_that_instructions_share_is_not_their_own_text():
 def test_the_own_text_of_an_answer_in_a_chat_is_the_chat():
     past = (Turn("user", "Book a room"), Turn("assistant", "For when?"))
     assert own_texts([Record("Today", "", "Done", history=past)]) == ["Book a room\nFor when?\nToday"]
+
+
+def test_a_system_message_that_many_share_does_not_make_chats_alike():
+    system, answer = Turn("system", "You help the guests of a hotel in short and friendly words. " * 9), "Gladly."
+
+    def chat(i):
+        said = (system, Turn("user", f"Room {i} is too {i * 7}"), Turn("assistant", answer))
+        return Record(f"Then send {i * 3} of them", "", answer, "instruction", history=said)
+
+    many = [chat(i) for i in range(30)]
+    assert own_texts(many)[1] == "Room 1 is too 7\nGladly.\nThen send 3 of them" and similar_records(many) == []
+    assert own_texts(many[:2])[0].startswith("You help")
+
+
+def test_a_chat_that_goes_on_belongs_to_its_beginning():
+    said = [Turn("user", "When does the ferry to Hvar leave?"), Turn("assistant", "At nine.")]
+    more = [*said, Turn("user", "And back?"), Turn("assistant", "At five.")]
+    one, two = Record(said[0].content, "", said[1].content), Record("Thanks", "", "Bye", history=tuple(more))
+    hello = Record("Hello", "", "Hi")
+    after = [
+        Record(f"Question {i}", "", "So", history=(Turn("user", "Hello"), Turn("assistant", "Hi"))) for i in (1, 2)
+    ]
+    assert continued([two, hello, *after, one]) == [(0, 4)]
+    assert similar_records([two, hello, *after, one]) == [(0, 4, 1.0)]
+    assert continued([hello, one]) == []
+
+
+@pytest.mark.parametrize("of_one", [30, 29])
+def test_a_group_that_holds_nearly_all_is_named(of_one):
+    records = [
+        Record("Which?", f"text {i} {i * 7}", "ab"[i % 2], "classification", "Ritz" if i < of_one else "Savoy")
+        for i in range(30)
+    ]
+    with pytest.raises(DataError, match=f"{of_one} records of 30 belong to the group 'Ritz'.*choose another group"):
+        split(records, test_fraction=0.4, seed=1)

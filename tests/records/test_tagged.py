@@ -81,3 +81,12 @@ def test_token_lines_have_no_groups(tmp_path):
 def test_a_missing_token_rejects_its_sentence(missing):
     rows = [{"tokens": ["a", missing], "tags": ["O", "O"]}, {"tokens": ["b"], "tags": ["O"]}]
     assert [note.reason for note in from_tagged(rows).rejected] == ["a token is missing"]
+
+
+def test_tags_in_small_letters_are_tags(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Word,Tag\nAnna,b-per\nSmith,i-per\nlives,o\n", encoding="utf-8")
+    with pytest.raises(DataError, match="one token"):
+        from_phrases(path, text="Word", phrases="Tag")
+    [record] = from_tagged([{"tokens": ["Anna", "Smith", "lives"], "tags": ["b-per", "i-per", "o"]}]).records
+    assert record.output == "Anna Smith"

@@ -114,3 +114,13 @@ def test_the_real_file_with_numbers_first(refdata):
     listed = sum(len(parse_phrases(record.output)) for record in result.records)
     begun = sum(line.split("\t")[2].startswith("B-") for line in lines if line.strip())
     assert 0.95 * begun < listed <= begun
+
+
+@pytest.mark.parametrize("number", ["1-{}", "{}-{}"])
+def test_lines_numbered_with_a_sentence_or_an_offset_are_tokens(write, number):
+    lines = [f"{number.format(at, at + 3)}\t{word}\t{tag}" for at, (word, tag) in enumerate(
+        [("Anna", "B-PER"), ("lives", "O"), ("in", "O"), ("Bonn", "B-LOC")])]  # fmt: skip
+    path = write("\n".join(lines) + "\n\n" + "\n".join(lines) + "\n")
+    assert [record.output for record in from_tagged(path, tokens=1, tags=2).records] == ["Anna; Bonn"] * 2
+    with pytest.raises(DataError, match="holds running numbers, not tokens"):
+        from_tagged(path)

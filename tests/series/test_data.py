@@ -52,6 +52,7 @@ def measured() -> list[str]:
     texts = [text for name in NAMES for split in ("development", "test") for text in texts_of(name, split)]
     texts += [row["Text"] for row in read_rows(DATA / "hotel_reviews_terse_test.csv")]
     texts += [row["document"] for row in read_rows(DATA / "article_examples.jsonl")]
+    texts += [row["document"] for row in read_rows(DATA / "forward_pairs_test.jsonl")]
     return texts + [row["question"] for row in read_rows(DATA / "general_questions.jsonl")]
 
 

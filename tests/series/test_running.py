@@ -24,6 +24,15 @@ def test_an_unknown_parameter_is_an_error_before_anything_runs(tmp_path):
     assert not (tmp_path / "out.ipynb").exists()
 
 
+def test_a_line_that_was_added_without_a_type_is_a_parameter_of_its_values_type(tmp_path):
+    path = write_notebook(tmp_path / "in.ipynb", "")
+    notebook = nbformat.read(path, as_version=4)
+    [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cell.source += "\nrows = {'labels': 8}"
+    nbformat.write(notebook, path)
+    assert running.parameters_of(path)["rows"][:2] == (dict, {"labels": 8})
+
+
 def test_a_failing_cell_is_named_and_its_notebook_kept(tmp_path):
     notebook = write_notebook(tmp_path / "in.ipynb", "1 / 0")
     with pytest.raises(NotebookFailed, match=r"in\.ipynb, cell .*ZeroDivisionError: division by zero"):

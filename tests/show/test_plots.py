@@ -1,14 +1,12 @@
-"""The plots: labelled, shown once, one colour per method, readable in print."""
+"""The plots of lengths, losses, memory and probabilities: labelled, shown once, nothing hidden."""
 
 import matplotlib
 import pandas as pd
 import pytest
 
-from utils.evaluation import MAIN, Interval, comparison, score, score_table
-from utils.prompts import ALPACA
-from utils.records import Record
-from utils.show import bar_with_intervals, heat_map, length_histogram, looks, loss_curves, reliability_diagram
-from utils.show.plots import COLOURS, FURTHER, running_mean
+from utils.evaluation import Interval
+from utils.show import bar_with_intervals, length_histogram, loss_curves, memory_chart, reliability_diagram
+from utils.show.plots import running_mean
 
 matplotlib.use("Agg")
 
@@ -34,52 +32,6 @@ def test_plots_have_labels_and_are_shown_once():
     assert len(figures[1].axes[0].patches) == 3
 
 
-def test_a_method_has_one_colour_in_every_plot_of_the_series():
-    shades = {COLOURS[key] for key in ("base", "tuned", "TF-IDF", "constant")}
-    assert len(shades | set(FURTHER)) == len(shades) + len(FURTHER)
-    fits = [comparison.baseline_answers([Record("?", "ab", o, t) for o in "xy"], [], ALPACA) for t in MAIN]
-    for names in (["base", "tuned"], [comparison.BASE, comparison.TUNED], *map(list, fits)):
-        assert {look["color"] for look in looks(names).values()} <= shades
-    assert looks(["fine-tuned"])["fine-tuned"] == looks(["x", "tuned"])["tuned"]
-    one, other = looks([comparison.BASE, comparison.BASE_OWN_FORM]).values()
-    assert one["color"] == other["color"] == COLOURS["base"] and one["hatch"] != other["hatch"]
-    assert [look["color"] for look in looks(["mine", "yours"]).values()] == list(FURTHER[:2])
-
-
-def test_bars_stand_together_and_a_bar_of_no_height_says_so():
-    figure = bar_with_intervals(
-        {
-            "one\nf1": {"base": Interval(0.0, 0.0, 0.1), "tuned": Interval(0.5, 0.4, 0.6)},
-            "two": {"dictionary": Interval(0.004, 0, 0.01)},
-        },
-        ylabel="score",
-        title="Title",
-    )
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["0.00", "0.00"] and axes.texts[0].xy == (-0.2, 0.1)
-    assert [patch.get_x() + patch.get_width() / 2 for patch in axes.patches] == pytest.approx([-0.2, 0.2, 1])
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["one\nf1", "two"]
-    figure.draw_without_rendering()
-    legend, plot = axes.get_legend().get_window_extent(), axes.get_window_extent()
-    title = figure.get_suptitle() and figure.texts[0].get_window_extent()
-    assert plot.y1 <= legend.y0 and legend.y1 <= title.y0 and legend.x0 >= 0
-
-
-def test_a_score_table_is_drawn_as_it_is():
-    asked = [Record("Which?", "x", "ab"[i % 2], "classification") for i in range(8)]
-    scores = {comparison.CONSTANT: score(["a"] * 8, asked, ALPACA)}
-    scores[comparison.TUNED] = score(["a", "b"] * 4, asked, ALPACA, stopped=[True] * 8)
-    table = score_table(scores)
-    axes = bar_with_intervals(table[["label accuracy", "stop rate"]].to_dict(), ylabel="score").axes[0]
-    assert [patch.get_height() for patch in axes.patches] == pytest.approx([0.5, 1, 1])  # no bar without a score
-
-
-def test_a_bar_outside_its_interval_is_drawn_all_the_same():
-    axes = bar_with_intervals({"macro F1": {"base": Interval(0.2, 0.25, 0.4)}}, ylabel="score").axes[0]
-    [line] = axes.collections[0].get_segments()
-    assert line[:, 1].tolist() == pytest.approx([0.2, 0.4])
-
-
 def test_the_loss_of_many_steps_has_its_running_mean():
     train = [(step, float(step % 2)) for step in range(40)]
     jumps, mean = loss_curves(train, []).axes[0].lines
@@ -89,16 +41,22 @@ def test_the_loss_of_many_steps_has_its_running_mean():
     assert running_mean([1.0, 2.0], 1) == [1.0, 2.0]
 
 
-def test_a_heat_map_writes_each_difference_in_ink_that_can_be_read():
-    table = pd.DataFrame({"Alpaca": [0.0, -0.8], "chat": [0.3, -0.1]}, index=["Alpaca", "chat"])
-    figure = heat_map(table.rename_axis(index="asked with", columns="trained with"), title="Lost slots")
-    axes = figure.axes[0]
-    assert [text.get_text() for text in axes.texts] == ["+0.00", "+0.30", "-0.80", "-0.10"]
-    assert [text.get_color() == "white" for text in axes.texts] == [False, False, True, False]
-    assert axes.get_xlabel() == "trained with" and axes.get_ylabel() == "asked with"
-
-
 def test_the_reliability_diagram_says_how_many_rows_a_dot_stands_for():
     axes = reliability_diagram([0.9, 0.95, 0.3], [True, False, True]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["1", "2"]
     assert "0.517 apart" in axes.get_legend().get_texts()[1].get_text()
+
+
+def test_the_memory_chart_has_ticks_and_cards_that_people_read():
+    table = pd.DataFrame({"qlora": [0.9, 6.5], "full": [3.0, 104.3]}, index=["small", "Llama 2 7B"])
+    axes = memory_chart(table, cards={"T4": 15, "24 GB": 24, "80 GB": 80}).axes[0]
+    axes.figure.draw_without_rendering()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "5", "15", "24", "80"]
+    assert not [label for label in axes.get_xticklabels(minor=True) if label.get_text()]
+    assert [line.get_xdata()[0] for line in axes.lines] == [15, 24, 80]
+    ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    assert ends == pytest.approx([0.9, 6.5, 3.0, 104.3]) and axes.get_xlim()[1] > max(ends)
+    assert {"0.9", "6.5", "3.0", "104", "T4", "24 GB", "80 GB"} == {text.get_text() for text in axes.texts}
+    assert axes.yaxis_inverted()  # the first row stands at the top
+    legend, cards = axes.get_legend().get_window_extent(), [t for t in axes.texts if t.get_text() == "24 GB"]
+    assert legend.y0 >= cards[0].get_window_extent().y1

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from models_fixture import RECORDS, Trained, save_model, small_config, trained  # noqa: F401
+from peft.tuners.lora import LoraLayer
 
 from utils.files import ROOT
 from utils.models import load_base
 from utils.prompts import ALPACA, encode
-from utils.training import checks, fine_tune, fine_tuning
+from utils.training import checks, fine_tune, sft
 from utils.training.checks import TrainingError
 from utils.training.fine_tuning import fine_tune_on_text
 
@@ -59,6 +60,11 @@ def test_history_holds_every_step_and_held_out_losses_from_step_0_to_the_last(tr
     assert 9 <= len(heldout) <= 12
 
 
+def test_held_out_rows_that_cost_more_than_the_training_are_measured_less_often(loaded, rows, tmp_path):
+    result = fine_tune(*loaded, rows[:16], heldout=rows[:32], output_dir=tmp_path, epochs=2, batch_size=4)
+    assert [entry["step"] for entry in result.history if "heldout_loss" in entry] == [0, 4, 8]
+
+
 def test_only_adapter_weights_change(loaded, rows, tmp_path):
     model, tokenizer = loaded
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -67,6 +73,13 @@ def test_only_adapter_weights_change(loaded, rows, tmp_path):
     assert all(torch.equal(before[name], after[name]) for name in before)
     moved = [bool(tensor.any()) for name, tensor in after.items() if "lora_B" in name]
     assert moved == [True] * 14
+
+
+@pytest.mark.parametrize(("given", "scale"), [({}, 2), ({"alpha": 1}, 0.25)])
+def test_what_the_adapters_add_is_scaled_by_alpha_over_rank(given, scale, loaded, rows, tmp_path):
+    tuned = fine_tune(*loaded, rows[:8], output_dir=tmp_path, epochs=1, rank=4, **given).model
+    scales = [module.scaling["default"] for module in tuned.modules() if isinstance(module, LoraLayer)]
+    assert scales == [scale] * 14
 
 
 def test_adapters_are_fp32_and_each_of_their_weights_moves_at_a_small_learning_rate(loaded, rows, tmp_path):
@@ -158,13 +171,13 @@ def test_the_rows_of_a_step_mix_the_tasks(loaded, tmp_path, monkeypatch):
     short = [replace(record, input="Oslo") for record in RECORDS[:40]]
     rows = encode([*short, *RECORDS[:40]], ALPACA, tokenizer, max_length=256).rows
     longest, seen = max(len(row["input_ids"]) for row in rows), []
-    step = fine_tuning._Trainer.compute_loss
+    step = sft.LoraTrainer.compute_loss
 
     def spy(self, model, inputs, *args, **kwargs):
         seen.append({len(row["input_ids"]) == longest for row in inputs["rows"]})
         return step(self, model, inputs, *args, **kwargs)
 
-    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", spy)
+    monkeypatch.setattr(sft.LoraTrainer, "compute_loss", spy)
     fine_tune(model, tokenizer, rows, output_dir=tmp_path, epochs=1, batch_size=8)
     assert sum(len(kinds) == 2 for kinds in seen) >= 8
 
@@ -218,13 +231,13 @@ def test_activation_checkpointing_changes_no_loss_and_is_off_afterwards(base, ro
 
 def test_the_longest_rows_come_first_so_that_memory_runs_out_at_step_1_or_never(loaded, rows, tmp_path, monkeypatch):
     lengths = []
-    step = fine_tuning._Trainer.compute_loss
+    step = sft.LoraTrainer.compute_loss
 
     def spy(self, model, inputs, *args, **kwargs):
         lengths.append(max(len(row["input_ids"]) for row in inputs["rows"]))
         return step(self, model, inputs, *args, **kwargs)
 
-    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", spy)
+    monkeypatch.setattr(sft.LoraTrainer, "compute_loss", spy)
     fine_tune(*loaded, rows, output_dir=tmp_path, epochs=1, batch_size=4)
     assert lengths[0] == max(lengths) == max(len(row["input_ids"]) for row in rows)
 
@@ -286,7 +299,7 @@ def test_weights_that_exploded_are_not_blamed_on_the_rows(loaded, rows, tmp_path
             if "lora_B" in name:
                 parameter.data.fill_(float("inf"))
 
-    with pytest.raises(TrainingError, match="the weights are no numbers any more: lower learning_rate"):
+    with pytest.raises(TrainingError, match="the weights are not numbers any more: lower learning_rate"):
         fine_tune(*loaded, rows[:32], output_dir=tmp_path, on_log=explode)
 
 
@@ -294,7 +307,7 @@ def test_out_of_gpu_memory_says_what_to_lower(loaded, rows, tmp_path, monkeypatc
     def out_of_memory(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(fine_tuning._Trainer, "training_step", out_of_memory)
+    monkeypatch.setattr(sft.LoraTrainer, "training_step", out_of_memory)
     with pytest.raises(TrainingError, match=r"out of GPU memory with 16 rows of up to \d+ tokens.*micro_batch_size=8"):
         fine_tune(*loaded, rows, output_dir=tmp_path)
 

@@ -8,7 +8,7 @@ from models_fixture import save_model
 from utils.errors import DataError
 from utils.models import load_base
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION
-from utils.records import Record
+from utils.records import Record, Turn
 from utils.your_data import Asker, load_asker, save_form, texts_in
 from utils.your_data.asking import BATCH, FORM
 
@@ -90,6 +90,62 @@ def test_a_row_that_cannot_be_answered_says_why_and_the_others_are(asker):
     assert "tokens" in long["error"] and "it is looked for in text" in unknown["error"]
     assert "no text" in empty["error"] and "int" in number["error"]
     assert [row["row"] for row in (long, unknown, empty, number)] == [2, 3, 4, 5]
+
+
+# --- conversations ---
+
+SAID = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}, {"role": "user", "content": "v"}]
+PAST = (Turn("user", "u"), Turn("assistant", "a"))
+CHATS = [Record("v", "", "b", "instruction", history=(Turn("system", "s"), *PAST)), Record("s", "u", "b")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": SAID},
+        {"Messages": [*SAID, {"role": "assistant", "content": "the answer that is asked for"}]},
+        {"messages": json.dumps(SAID)},
+        {"messages": [{"role": "system", "content": "s"}, *SAID]},
+        {"conversations": [{"from": "human", "value": "u"}, {"from": "gpt", "value": "a"},
+                           {"from": "human", "value": "v"}]},
+        {"instruction": "v", "history": [["u", "a"]], "system": "s"},
+        {"instruction": "v", "history": [["u", "a"]]},
+    ],
+)  # fmt: skip
+def test_a_row_may_hold_a_conversation_so_far(asker, row):
+    ask = asker(CHATS, settings=SETTINGS | {"task": "conversation"})
+    assert ask._record_of(row) == Record("v", history=(Turn("system", "s"), *PAST))
+    [answer] = ask.rows([row])
+    assert answer.keys() >= {"row", "answer"}
+
+
+def test_a_text_is_said_by_the_user_after_what_all_conversations_begin_with(asker):
+    settings = SETTINGS | {"task": "conversation"}
+    for row in ("u", {"prompt": "u"}, {"messages": "u"}):
+        assert asker(CHATS, settings=settings)._record_of(row) == Record("s", "u")
+    mixed = asker([CHATS[0], Record("v", "", "b")], settings=settings)
+    assert mixed._record_of("u") == Record("u") and mixed._so_far({"messages": SAID}, "messages").history == PAST
+    assert mixed(SAID).keys() >= {"answer"}
+    for row, message in (
+        ({"messages": [*SAID, SAID[0]]}, "two messages of the user in a row"),
+        ({"messages": []}, "not a list of messages"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "unknown role 'robot'"),
+        ({"messages": [*SAID[:1], {"role": "tool", "content": "x"}, *SAID[:1]]}, "a tool is called"),
+        ({"a": 1, "b": 2}, "there is no text"),
+    ):
+        [answer] = mixed.rows([row])
+        assert message in answer["error"]
+    with pytest.raises(DataError, match="not trained on conversations: pass a text"):
+        asker(QUESTIONS)(SAID)
+
+
+def test_the_card_shows_how_the_adapter_is_asked(asker, tmp_path):
+    (tmp_path / "README.md").write_text("# A card\n")
+    for _ in range(2):  # once, however often it is written
+        asker(LABELLED)
+    card = (tmp_path / "README.md").read_text()
+    assert card.startswith("# A card\n") and card.count('python -m utils.ask OUT "a text"') == 1
+    assert "ask = load_asker('OUT')" in card
 
 
 # --- files ---

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from utils.errors import DataError
+from utils.records import Record, Turn
 from utils.your_data import locate, read_records
 from utils.your_data.columns import MANY_LABELS, SHORT_INSTRUCTION
 
@@ -267,3 +268,49 @@ def test_a_path_is_looked_for_here_and_then_in_the_project(write_here):
     assert locate(write_here("mine.csv", "x")) == "mine.csv"
     with pytest.raises(DataError, match=r"data/mesy_review.csv does not exist; in data/ there is messy_reviews.csv"):
         locate("data/mesy_review.csv")  # no name on the Hub, so nobody has to wait for one
+
+
+# --- conversations ---
+
+CHAT = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "v"}, {"role": "assistant", "content": "b"}]  # fmt: skip
+TOLD = Record("v", "", "b", history=(Turn("user", "u"), Turn("assistant", "a")))
+NAMES = {"user": "human", "assistant": "gpt"}
+SHAREGPT = [{"from": NAMES[turn["role"]], "value": turn["content"]} for turn in CHAT]
+ALPACA = {"instruction": "v", "input": "", "output": "b", "history": [["u", "a"]]}
+
+
+@pytest.mark.parametrize(
+    ("row", "settings"),
+    [
+        ({"messages": CHAT}, {}),
+        ({"conversations": SHAREGPT}, {}),
+        ({"conversations": CHAT}, {}),
+        ({"messages": SHAREGPT}, {}),
+        ({"Dialog": CHAT}, {}),
+        ({"log": CHAT, "messages": "three"}, {"text_column": "log"}),
+        (ALPACA, {}),
+        ({"q": "v", "a": "b", "history": [["u", "a"]]}, {"instruction_column": "q", "answer_column": "a"}),
+    ],
+)
+def test_conversations_are_found_in_every_form(row, settings):
+    found = read_records([row | {"who": "Ann"}], task="conversation", group_column="who", **settings)
+    assert found.records == [TOLD] and found.records[0].group == "Ann"
+    if "messages" in row or "conversations" in row:
+        assert read_records([row], task="instructions", **settings).records == [TOLD]
+
+
+def test_a_table_without_conversations_is_named():
+    with pytest.raises(DataError, match="no column 'instruction'.*: set instruction_column to one of them"):
+        read_records([{"a": 1}], task="conversation")
+    assert read_records([{"messages": [{"text": "x"}]}], task="conversation").rejected[0].reason.startswith("a message")
+
+
+def test_of_questions_the_instruction_is_used_and_a_group_is_refused():
+    row = {"question": "Who?", "context": "Anna went.", "answers": {"text": ["Anna"]}}
+    [record] = read_records([row], task="extraction", instruction="Answer: {question}").records
+    assert record.instruction == "Answer: Who?"
+    with pytest.raises(DataError, match="write {question} where the question is to stand"):
+        read_records([row], task="extraction", instruction="Answer.")
+    with pytest.raises(DataError, match="group_column is set, but questions are grouped by their article"):
+        read_records([row], task="extraction", group_column="context")

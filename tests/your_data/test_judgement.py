@@ -99,6 +99,7 @@ def test_choosing_is_compared_with_writing_on_the_same_rows(weighed):
 
 def test_what_is_said_of_choices_does_not_depend_on_the_clock(weighed):
     assert not re.search(r"second", " ".join(weighed.sentences()))
+    assert weighed.sentences()[2].startswith("Every one of the 2 labels is weighed for every row")
     assert re.fullmatch(r"choosing: [\d.]+ rows a second; writing: [\d.]+", weighed.speed(2.0))
 
 
@@ -107,3 +108,12 @@ def test_without_validation_rows_there_is_no_temperature(monkeypatch, weighed):
     found = choose_labels(None, None, [], TEST, ALPACA, ["bad", "good"], written=written)
     assert found.temperature == 1 and found.before == found.after
     assert "No temperature, since there are no validation rows" in found.sentences()[1]
+
+
+def test_how_often_the_tuned_model_ended_by_itself_is_a_score_of_its_own():
+    answers = {TUNED: CONSTANT, **baseline_answers(TRAIN, TEST, ALPACA)}
+    stopped = [True] * 60 + [False] * 20
+    found = judge(answers, TEST, ALPACA, allowed=["bad", "good"], stopped=stopped)
+    assert found.scores[TUNED]["stop_rate"].value == 0.75 and "stop rate" not in found.table
+    assert found.form() == "75% of the fine-tuned model's answers ended by themselves; 0% repeat the prompt."
+    assert all("stop_rate" not in scores for method, scores in found.scores.items() if method != TUNED)

@@ -7,8 +7,18 @@ import pytest
 from utils.errors import DataError
 from utils.prompts import ALPACA
 from utils.quality import lint
-from utils.records import Record, from_labels
-from utils.your_data import clean, divide, draw, label_counts, problems, read_rows, spare_validation, warnings_of
+from utils.records import Record, Turn, from_labels, turns_of
+from utils.your_data import (
+    Account,
+    clean,
+    divide,
+    draw,
+    label_counts,
+    problems,
+    read_rows,
+    spare_validation,
+    warnings_of,
+)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SETTINGS = {
@@ -163,8 +173,13 @@ def test_of_a_conversation_the_first_exchange_is_used_and_that_is_said(tmp_path)
     ]
     (tmp_path / "chat.jsonl").write_text("\n".join(rows))
     read = read_rows(SETTINGS | {"task": "instructions", "data_path": str(tmp_path / "chat.jsonl")})
+    whole = read_rows(SETTINGS | {"task": "conversation", "data_path": str(tmp_path / "chat.jsonl")})
+    assert [turn.content for turn in turns_of(whole.records[1])] == ["Hello 1", "Hi 1", "And? 1", "So. 1"]
+    assert whole.left_out == []
     assert read.records[1] == Record("Hello 1", "", "Hi 1")
-    assert [row["reason"] for row in read.left_out] == ["the first of 2 exchanges is used: the template holds one"] * 3
+    assert [row["reason"] for row in read.left_out] == [
+        "the first of 2 exchanges is used: set task to conversation for all of them"
+    ] * 3
 
 
 # --- drawing, and what stops a run ---
@@ -224,3 +239,17 @@ def test_validation_rows_do_not_leak_and_there_are_none_where_they_would():
     assert 4 <= len(validation) <= 6 and not [r for r in validation if r.input.rstrip("!") in texts]
     tied = different(50, group="one hotel")
     assert spare_validation(tied, seed=1) == (tied, [])
+
+
+def test_what_belongs_to_one_conversation_stays_on_one_side():
+    def chat(i, said):  # the same chat after its first, its second … answer, as logs have it
+        told = [Turn(("user", "assistant")[at % 2], f"{words(i + 9 * at)} {i} {at}") for at in range(2 * said + 2)]
+        return Record(told[-2].content, "", told[-1].content, "instruction", history=tuple(told[:-2]))
+
+    grown = [chat(i, said) for i in range(40) for said in (1, 2, 3)]
+    rows = Account(grown, [], [], {}, from_labels([{"t": "a", "l": "b"}], text="t", label="l"))
+    divided = divide(rows, test_fraction=0.25, test_rows=0, seed=1)
+    assert divided.test and divided.validation
+    sides = [{record.history[0].content for record in part} for part in
+             (divided.records, divided.validation, divided.test)]  # fmt: skip
+    assert not (sides[0] & sides[2] or sides[1] & sides[2] or sides[0] & sides[1])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from utils.errors import DataError
-from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
+from utils.prompts import ALPACA, REVERSE_INSTRUCTION, ChatTemplate, PromptTemplate
 from utils.records import Record
 from utils.your_data import check_enough, choose_template
 
@@ -77,3 +77,14 @@ def test_a_template_with_a_field_that_no_record_has_is_named(write_here):
     text = json.dumps({"text": "Q: {question}\n### Response:\n"})
     with pytest.raises(DataError, match=r"template file mine\.json: .*unknown field \{question\}"):
         choose_template(write_here("mine.json", text), "classification")
+
+
+def test_a_chat_template_is_chosen_by_name_by_task_or_from_a_file(tmp_path):
+    assert choose_template("chat", "classification") == choose_template("", "conversation") == ChatTemplate(name="chat")
+    assert choose_template("alpaca", "conversation") is ALPACA
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"jinja": "{{ messages }}"}))
+    assert choose_template(str(path), "conversation") == ChatTemplate(name="mine", jinja="{{ messages }}")
+    path.write_text(json.dumps({"jinja": 5}))
+    with pytest.raises(DataError, match="its jinja is 5, but has to be a string"):
+        choose_template(str(path), "conversation")

@@ -1,6 +1,6 @@
 """The tensors of a GGUF file: their names in llama.cpp, the order of their rows there, and how they are written.
 
-What this module does not do: metadata (`gguf_export`), or models of another shape than Llama's.
+Models of Llama's shape only; the metadata are written by `gguf_export`.
 """
 
 import os
@@ -30,7 +30,7 @@ class Tensor(NamedTuple):
 def open_weights(folder: Path, stack: ExitStack) -> dict[str, safe_open]:
     """The open file for each tensor; weights of a large model are in several."""
     files = [stack.enter_context(safe_open(path, "pt")) for path in sorted(folder.glob("*.safetensors"))]
-    return {name: file for file in files for name in file.keys()}  # noqa: SIM118  (it is no dictionary)
+    return {name: file for file in files for name in file.keys()}  # noqa: SIM118  (it is not a dictionary)
 
 
 def model_tensors(weights: dict[str, safe_open], reader: gguf.GGUFReader, kind: Kind) -> Iterator[Tensor]:

@@ -1,6 +1,6 @@
 """An adapter or a merged model onto the Hub, in one call that has to be made on purpose; private unless told otherwise.
 
-What this module does not do: log in (`hf auth login` does), or upload what a run left beside the model.
+Log in with `hf auth login` first. What a run left beside the model is not uploaded.
 """
 
 import os

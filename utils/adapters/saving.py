@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 from utils.bundled_model import smollm2
 from utils.files import read_json, write_json, write_text
 from utils.models import base_identity, share_in_4_bits
-from utils.prompts import PromptTemplate, set_chat_template
+from utils.prompts import PromptTemplate, set_chat_template, settled
 
 _CARD = Template(
     """---
@@ -95,7 +95,7 @@ def save_adapter(
     location = smollm2.LOCATION if base["name"] == smollm2.NAME else base["name"]
     write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": location})
     _save_tokenizer(tokenizer, folder, templates)
-    write_json(folder / "prompt_templates.json", [template.to_dict() for template in templates])
+    write_json(folder / "prompt_templates.json", [settled(template, tokenizer).to_dict() for template in templates])
     provenance = {
         "base": base,
         "quantization": "nf4" if (share := share_in_4_bits(base_model)) else None,

@@ -1,4 +1,7 @@
-"""The command `python -m utils.bundled_model`: prepare the model unless it is there."""
+"""The command `python -m utils.bundled_model`: prepare the model unless it is there.
+
+A module of its own, since `python -m` looks for this name.
+"""
 
 import sys
 

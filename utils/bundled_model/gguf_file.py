@@ -2,7 +2,7 @@
 
 transformers can load such a file, too. It reads it three times over, which takes twice as long; the model that comes
 out refuses to be saved; and the tokenizer forgets that this one splits numbers into digits, so that a blank line
-before a number becomes other tokens than in pretraining. What this module does not do: find the file, or check it.
+before a number becomes other tokens than in pretraining.
 """
 
 from collections.abc import Iterator

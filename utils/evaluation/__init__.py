@@ -26,7 +26,7 @@ from utils.evaluation.comparison import (
     strongest,
     verdict,
 )
-from utils.evaluation.intervals import Interval, Score, bootstrap, in_words, over_runs, paired_bootstrap
+from utils.evaluation.intervals import Interval, Score, bootstrap, in_words, over_runs, paired_bootstrap, quotient
 from utils.evaluation.matching import mentions
 from utils.evaluation.metrics import form_scores, label_confusion, label_scores, span_scores, text_scores
 from utils.evaluation.mistakes import answer_rows, confused_pairs, error_kinds, some_answers
@@ -61,6 +61,7 @@ __all__ = [
     "over_runs",
     "paired_bootstrap",
     "predictions",
+    "quotient",
     "reliability",
     "score",
     "score_table",

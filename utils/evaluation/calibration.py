@@ -66,7 +66,7 @@ def reliability(probabilities: Sequence[float], right: Sequence[bool], *, bins: 
         A row for each bin that holds any: `from`, `to`, `rows`, `probability` (its mean) and `accuracy`.
 
     Raises:
-        ValueError: no rows, two lists of different lengths, or a number that is no probability.
+        ValueError: no rows, two lists of different lengths, or a number that is not a probability.
     """
     sure, right = _checked(probabilities, right)
     at = np.minimum((sure * bins).astype(int), bins - 1)  # 1.0 belongs to the last bin

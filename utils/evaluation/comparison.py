@@ -89,19 +89,23 @@ def differences(scores: Mapping[str, Mapping[str, Score]], name: str, *, seed: i
 
 
 def strongest(scores: Mapping[str, Mapping[str, Score]], name: str) -> str:
-    """The opponent that fine-tuning leads by least, or is furthest behind, in one score; of equals, the first.
+    """The opponent with the highest score on the rows that all answered; of equals, on all its rows, or the first.
 
-    Where all have answered the same rows, that is the one with the highest score. Every form of the base is an
-    opponent.
+    Every form of the base is an opponent.
 
     Raises:
         ValueError: nobody but the fine-tuned model has scores.
     """
-    pairs = {method: on_common_rows(every[name], scores[TUNED][name]) for method, every in scores.items()}
-    leads = {method: ours.value - theirs.value for method, (theirs, ours) in pairs.items() if method != TUNED}
-    if not leads:
+    opponents = {method: every[name] for method, every in scores.items() if method != TUNED}
+    if not opponents:
         raise ValueError(f"only {TUNED!r} has scores: a comparison needs an opponent")
-    return min(leads, key=lambda method: math.inf if math.isnan(leads[method]) else leads[method])
+    fewest = min(opponents.values(), key=lambda one: len(one.rows))
+
+    def level(method: str) -> tuple[float, float]:
+        both = on_common_rows(opponents[method], fewest)[0].value, opponents[method].value
+        return tuple(-math.inf if math.isnan(value) else value for value in both)
+
+    return max(opponents, key=level)
 
 
 def lead(scores: Mapping[str, Mapping[str, Score]], name: str, *, seed: int = 0) -> str:

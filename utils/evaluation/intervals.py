@@ -3,7 +3,7 @@
 Every score is a formula over sums of rows (span F1: over the right, wrong and missed phrases of each answer). So one
 bootstrap serves all of them: draw rows with replacement, add them up, apply the formula. `scipy.stats.bootstrap` does
 the same for one sample (the tests compare), but not for rows and runs at once, and it is certain where all rows are
-alike. What this module does not do: say which answer is right (`metrics`).
+alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -50,8 +50,16 @@ class Interval:
 
 def share(flags: Sequence[float]) -> Score:
     """The mean of one number per row, such as the share of rows where something holds."""
-    rows = np.column_stack([np.asarray(flags, dtype=float), np.ones(len(flags))])
-    return Score(rows, lambda sums: ratio(sums[..., 0], sums[..., 1]))
+    return quotient([(float(flag), 1.0) for flag in flags])
+
+
+def quotient(rows: Sequence[Sequence[float]]) -> Score:
+    """A sum in a sum: of each row its part and its whole, such as its loss and its tokens; 0/0 is 0.
+
+    Args:
+        rows: n pairs (part, whole). A row of (0, 0) has no part in the score.
+    """
+    return Score(np.array(rows, dtype=float).reshape(-1, 2), lambda sums: ratio(sums[..., 0], sums[..., 1]))
 
 
 def over_runs(scores: Sequence[Score]) -> Score:
@@ -89,7 +97,7 @@ def paired_bootstrap(base: Score, tuned: Score, *, seed: int = 0) -> Interval:
     """
     if base.rows.shape[:-1] != tuned.rows.shape[:-1]:
         sizes = [" × ".join(map(str, score.rows.shape[:-1])) for score in (base, tuned)]
-        raise ValueError(f"{sizes[0]} and {sizes[1]} rows are no pairs; score both on the same rows and seeds")
+        raise ValueError(f"{sizes[0]} and {sizes[1]} rows are not pairs; score both on the same rows and seeds")
     draws = tuned.formula(_drawn_sums(tuned, seed)) - base.formula(_drawn_sums(base, seed))
     rows = min(_rows_that_count(base), _rows_that_count(tuned))
     return _interval(tuned.value - base.value, draws, rows=rows, lowest=-1.0)

@@ -24,7 +24,7 @@ def count_phrases(phrases: Sequence[str]) -> Counter[str]:
 
 
 def mentions(text: str, phrase: str) -> bool:
-    """Whether `phrase` stands in `text` and is no part of a longer word, where the script sets words apart."""
+    """Whether `phrase` stands in `text` and is not a part of a longer word, where the script sets words apart."""
     before, after = (rf"(?<![^\W{_UNSPACED}])", rf"(?![^\W{_UNSPACED}])")
     at_start, at_end = (re.match(rf"[^\W{_UNSPACED}]", end) for end in (phrase[:1], phrase[-1:]))
     pattern = (before if at_start else "") + re.escape(phrase) + (after if at_end else "")

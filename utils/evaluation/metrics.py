@@ -1,7 +1,7 @@
 """Is an answer right, and has it the right form? Each function scores n answers and returns named `Score`s.
 
-A ratio 0/0 counts as 0, as in scikit-learn. What this module does not do: forgive another spelling: answers are
-compared character by character, apart from white space around them and the way that Unicode composes a letter (NFC).
+A ratio 0/0 counts as 0, as in scikit-learn. Answers are compared character by character, apart from white space
+around them and the way that Unicode composes a letter (NFC).
 """
 
 import re
@@ -25,7 +25,7 @@ def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequ
     """Classification: `label_accuracy`, `label_macro_f1`, `label_not_allowed`.
 
     Macro F1 is the mean over the allowed labels that are wanted or given at least once, as in scikit-learn: a label
-    that no row is about says nothing. An answer that is no label is an error for the label of its row, no label more.
+    that no row is about says nothing. An answer that is not a label is an error for the label of its row alone.
 
     Raises:
         ValueError: lists of different lengths, or a true label that is not allowed.
@@ -43,7 +43,7 @@ def label_scores(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequ
 
 
 def label_confusion(answers: Sequence[str], *, labels: Sequence[str], allowed: Sequence[str]) -> pd.DataFrame:
-    """Count true labels (rows) against answers (columns); the last column holds answers that are no allowed label.
+    """Count true labels (rows) against answers (columns); the last column holds answers that are not allowed labels.
 
     Raises:
         ValueError: as `label_scores`.

@@ -90,17 +90,18 @@ def answer_rows(
 ) -> list[dict[str, str]]:
     """One row per record, whole texts: what was shown, what is wanted, and each method's answer with ✓ or ✗.
 
-    Where the instructions of the records differ, as questions do, each stands in its row as `question`.
+    Where the instructions of the records differ, as questions do, each stands in its row as `question`; beside one
+    that has no input, `text` is empty.
 
     Args:
         answers: answers by the name of their method; one that was asked about the first records only has fewer.
     """
     texts = [shown(record, template) for record in records]
     questions = [record.instruction for record in records] if "{instruction}" in template.text else []
-    several = len(set(questions)) > 1 and questions != texts
+    several = len(set(questions)) > 1 and questions != texts and not any(record.history for record in records)
     return [
-        ({"question": record.instruction if record.instruction != text else ""} if several else {})
-        | {"text": text, "wanted": wanted(record, template)}
+        ({"question": record.instruction} if several else {})
+        | {"text": "" if several and record.instruction == text else text, "wanted": wanted(record, template)}
         | {method: _marked(given, at, record, template) for method, given in answers.items()}
         for at, (record, text) in enumerate(zip(records, texts, strict=True))
     ]

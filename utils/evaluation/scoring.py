@@ -10,7 +10,7 @@ from utils.evaluation.intervals import Score
 from utils.evaluation.matching import clean, count_phrases
 from utils.evaluation.metrics import form_scores, label_scores, span_scores, text_scores
 from utils.prompts import PromptTemplate
-from utils.records import Record, parse_phrases
+from utils.records import Record, parse_phrases, turns_of
 
 MAIN = {"classification": "label_accuracy", "extraction": "span_f1", "text": "rouge_l"}
 
@@ -27,7 +27,9 @@ def wanted(record: Record, template: PromptTemplate) -> str:
 
 
 def shown(record: Record, template: PromptTemplate) -> str:
-    """What the model has to work on: the text without the instruction, where there is one."""
+    """What the model has to work on: the text without the instruction, where there is one; a conversation is whole."""
+    if record.history:
+        return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns_of(record)[:-1])
     return getattr(record, template.data_field or "instruction") or record.instruction
 
 

@@ -1,6 +1,6 @@
 """The log-probability of many given answers at once: answers that begin alike share what they have in common.
 
-Answers make a tree of tokens. All its tokens stand behind a prompt in one row, each sees the prompt and the tokens that
+Answers make a tree of tokens. All its tokens stand after a prompt in one row, each sees the prompt and the tokens that
 lead to it, and each has the position that it would have alone. So 150 labels take one pass through the model instead of
 150, and a token that many labels begin with is computed once (SpecInfer, Miao et al. 2024, verifies drafts like this).
 """
@@ -51,7 +51,7 @@ class _Tree:
     """Tokens that come before others in some answer, parents first, and the steps from one to the next.
 
     Attributes:
-        ids, depth: of each node; shape (nodes,). The end of an answer is no node, since nothing comes after it.
+        ids, depth: of each node; shape (nodes,). The end of an answer is not a node, since nothing comes after it.
         sees: whether a node (row) sees another (column), that is itself and what leads to it.
         at, token, of: of each step, the node that it starts from, the token that comes, and the answer it is part of.
     """

@@ -10,15 +10,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from peft import PeftModel
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from utils.inference.own_form import likeliest
-from utils.prompts import PromptTemplate, encode_prompts
+from utils.inference.own_form import weigh
+from utils.prompts import ChatTemplate, PromptTemplate, encode, encode_prompts
 from utils.records import Record
 
 
@@ -58,7 +58,7 @@ def classify(
     model: PreTrainedModel | PeftModel,
     tokenizer: Tokenizer,
     records: Sequence[Record],
-    template: PromptTemplate,
+    template: PromptTemplate | ChatTemplate,
     labels: Sequence[str],
     *,
     temperature: float = 1.0,
@@ -88,9 +88,16 @@ def classify(
         raise ValueError(f"temperature is {temperature}: give a number above 0")
     if "{output}" not in template.completion:
         raise ValueError(f"template {template.name!r} asks for {template.completion}: labels stand in the output")
-    blank = Record("")
-    answers = [template.render(replace(blank, output=label))[1] for label in labels]
-    prompts = encode_prompts(records, template, tokenizer)
-    after = template.response_marker
-    _, rows = likeliest(model, tokenizer, prompts, answers, after=after, batch_size=batch_size)
+    prompts, ends = encode_prompts(records, template, tokenizer), _answer_ids(labels, template, tokenizer)
+    rows = weigh(model, tokenizer, prompts, ends, batch_size=batch_size)
     return [Choice(dict(zip(labels, row, strict=True)), temperature) for row in rows]
+
+
+def _answer_ids(
+    labels: Sequence[str], template: PromptTemplate | ChatTemplate, tokenizer: Tokenizer
+) -> list[list[int]]:
+    """The ids of each label as an answer, as they are learned: what the template makes of it, and its end."""
+    encoded = encode([Record("a", "a", label) for label in labels], template, tokenizer, max_length=None)
+    if encoded.notes:
+        raise ValueError(f"label {labels[encoded.notes[0].row - 1]!r}: {encoded.notes[0].reason}")
+    return [[label for label in row["labels"] if label != -100] for row in encoded.rows]

@@ -1,7 +1,6 @@
 """Generate fast: what prompts begin with is read once, and rows that ended make room for the others.
 
 Neither changes an answer. Greedy is greedy for every model: what its own `generation_config` asks for is left out.
-What this module does not do: make prompts, read answers (`generation`), or decode speculatively.
 """
 
 import copy
@@ -138,7 +137,7 @@ def _shared_start(
 ) -> tuple[Sequence[int], DynamicCache | None]:
     """The ids that all prompts begin with (a template's preamble, often an instruction), and their keys and values.
 
-    Padding then stands behind them rather than at the left, which only rotary positions, counted without padding, and
+    Padding then stands after them rather than at the left, which only rotary positions, counted without padding, and
     layers that see everything before them don't notice.
     """
     start = os.path.commonprefix([list(prompt)[:-1] for prompt in prompts])

@@ -1,8 +1,7 @@
 """Let a model answer: in batches or piece by piece, greedy or sampled. Adapters are loaded by `utils.adapters`.
 
-The prompt is the masked part of a training row, made by the same call (`tokens.encode_prompts`), and answers are cut
-off by token ids, never by characters. Prompts that were made in another way are answered by `answer_prompts`. What this
-module does not do: judge answers (`utils.evaluation`), or serve.
+The prompt is the masked part of a training row, made by the same call (`encode_prompts`), and answers are cut
+off by token ids, never by characters. Prompts that were made in another way are answered by `answer_prompts`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from transformers import (
 
 from utils.inference.decoding import AS_TEXT, UpToEnd, decode, without_own_settings
 from utils.models import expanded_for_generation
-from utils.prompts import PromptTemplate, encode_prompts
+from utils.prompts import ChatTemplate, PromptTemplate, encode_prompts, end_of_answer
 from utils.records import Record
 
 
@@ -31,8 +30,8 @@ class Answer:
 
     Attributes:
         text: the answer alone, without prompt and without special tokens.
-        stopped: it ended with EOS, rather than at `max_new_tokens`.
-        prompt_tokens, answer_tokens: lengths in tokens; EOS is not counted.
+        stopped: it ended with EOS or the template's end of turn, rather than at `max_new_tokens`.
+        prompt_tokens, answer_tokens: lengths in tokens; the token that ends it is not counted.
     """
 
     text: str
@@ -45,7 +44,7 @@ def generate(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     records: Sequence[Record],
-    template: PromptTemplate,
+    template: PromptTemplate | ChatTemplate,
     *,
     max_new_tokens: int = 100,
     batch_size: int = 64,
@@ -69,8 +68,9 @@ def generate(
             A number of rows or tokens below 1.
     """
     prompts = encode_prompts(records, template, tokenizer)
-    sampling = {"do_sample": do_sample, "temperature": temperature, "top_p": top_p, "seed": seed}
-    return answer_prompts(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, **sampling)
+    settings = {"do_sample": do_sample, "temperature": temperature, "top_p": top_p, "seed": seed}
+    settings |= {"max_new_tokens": max_new_tokens, "batch_size": batch_size, "end": end_of_answer(template, tokenizer)}
+    return answer_prompts(model, tokenizer, prompts, **settings)
 
 
 def answer_prompts(
@@ -84,12 +84,17 @@ def answer_prompts(
     temperature: float = 0.9,
     top_p: float = 0.9,
     seed: int = 0,
+    end: int | None = None,
 ) -> list[Answer]:
-    """Answer prompts that are ids already, in their order; settings and errors as in `generate`."""
+    """Answer prompts that are ids already, in their order; settings and errors as in `generate`.
+
+    Args:
+        end: a token that ends an answer, besides the tokenizer's EOS and the model's own ends.
+    """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give the number of rows to answer at a time, 1 or more")
     check_room(model, prompts, max_new_tokens)
-    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
+    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p, end)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
     answers: dict[int, Answer] = {}
     with _own_randomness(model, seed), expanded_for_generation(model):
@@ -105,7 +110,7 @@ def stream(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     record: Record,
-    template: PromptTemplate,
+    template: PromptTemplate | ChatTemplate,
     *,
     max_new_tokens: int = 100,
     do_sample: bool = False,
@@ -119,7 +124,8 @@ def stream(
     """
     [prompt] = encode_prompts([record], template, tokenizer)
     check_room(model, [prompt], max_new_tokens)
-    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p)
+    end = end_of_answer(template, tokenizer)
+    config = _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p, end)
     streamer = UpToEnd(tokenizer, config.eos_token_id)
     left, errors = Event(), []
 
@@ -156,9 +162,9 @@ def _answer(new: list[int], prompt_tokens: int, ends: list[int], tokenizer: PreT
     return Answer(text, end is not None, prompt_tokens, len(new[:end]))
 
 
-def _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p) -> GenerationConfig:
+def _generation_config(model, tokenizer, max_new_tokens, do_sample, temperature, top_p, end) -> GenerationConfig:
     own = model.generation_config.eos_token_id or []
-    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])}
+    ends = {tokenizer.eos_token_id, end, *(own if isinstance(own, list) else [own])} - {None}
     # Of the model's own settings only the ends are taken over; the others are kept out by `without_own_settings`.
     sampling = {"temperature": temperature, "top_p": top_p, "top_k": 0} if do_sample else {}
     return GenerationConfig(

@@ -1,14 +1,14 @@
 """The base in the form that is best for it: asked through its own chat template, labels taken by likelihood.
 
 Under a template that it never saw, a base looks worse than it is; this is the opponent that fine-tuning has to beat.
-With an adapter loaded, the base answers inside `with model.disable_adapter():`. What this module does not do: train, or
-know of our templates.
+With an adapter loaded, the base answers inside `with model.disable_adapter():`.
 """
 
 import copy
 from collections.abc import Sequence
 
 import torch
+from jinja2 import TemplateError
 from peft import PeftModel
 from transformers import Cache, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
@@ -17,13 +17,13 @@ from utils.inference.answer_tree import can_branch, tree_log_probabilities
 from utils.inference.decoding import has_running_state, lay_out
 from utils.inference.generation import Answer, answer_prompts, check_room
 from utils.models import expanded_for_generation
-from utils.prompts import REVERSE_INSTRUCTION, PlainEncoder, PromptTemplate
-from utils.records import Record
+from utils.prompts import REVERSE_INSTRUCTION, ChatTemplate, PlainEncoder, PromptTemplate, end_of_answer
+from utils.records import Record, Turn
 
 Model = PreTrainedModel | PeftModel
 
 
-def as_request(record: Record, template: PromptTemplate) -> Record:
+def as_request(record: Record, template: PromptTemplate | ChatTemplate) -> Record:
     """What `template` asks about a record, as instruction and input: a template that shows the output asks for the
     instruction to it, in the sentence of `REVERSE_INSTRUCTION`; any other asks what the record says."""
     if template.data_field == "output":
@@ -34,6 +34,7 @@ def as_request(record: Record, template: PromptTemplate) -> Record:
 def own_prompts(records: Sequence[Record], tokenizer: Tokenizer) -> list[list[int]]:
     """Each record as a chat in the tokenizer's own template: the user says the instruction and, below it, the input.
 
+    A conversation keeps its turns; where the template has no place for a system message, the user says that first.
     Without a chat template it is plain text and a newline. The spelling of a special token stays text. The output is
     never read: to ask for the instruction to a document, see `as_request`.
 
@@ -43,17 +44,31 @@ def own_prompts(records: Sequence[Record], tokenizer: Tokenizer) -> list[list[in
     Raises:
         ValueError: a text cannot be encoded as plain text; the message names the row.
     """
-    texts = ["\n\n".join(part for part in (record.instruction, record.input) if part) for record in records]
+    chats = [_as_chat(record) for record in records]
     if tokenizer.chat_template is None:
         encoder = PlainEncoder(tokenizer)
-        ids, special = encoder.ids([text + "\n" for text in texts])
+        ids, special = encoder.ids(["\n\n".join(turn["content"] for turn in chat) + "\n" for chat in chats])
         for row, reason in special.items():
             raise ValueError(f"row {row}: {reason}")
         return [encoder.start("") + prompt for prompt in ids]
     # Qwen3's kind would think aloud first, which costs hundreds of tokens; other templates don't read that word.
     settings = {"add_generation_prompt": True, "sanitize_control_tokens": True, "enable_thinking": False}
-    chats = [[{"role": "user", "content": text}] for text in texts]
-    return [tokenizer.apply_chat_template(chat, **settings)["input_ids"] for chat in chats]
+
+    def rendered(chat: list[dict[str, str]]) -> list[int]:
+        try:
+            return tokenizer.apply_chat_template(chat, **settings)["input_ids"]
+        except TemplateError:
+            if chat[0]["role"] != "system":
+                raise
+            system, first, *rest = chat
+            return rendered([first | {"content": f"{system['content']}\n\n{first['content']}"}, *rest])
+
+    return [rendered(chat) for chat in chats]
+
+
+def _as_chat(record: Record) -> list[dict[str, str]]:
+    text = "\n\n".join(part for part in (record.instruction, record.input) if part)
+    return [{"role": turn.role, "content": turn.content} for turn in (*record.history, Turn("user", text))]
 
 
 def answer_in_own_form(
@@ -61,10 +76,10 @@ def answer_in_own_form(
 ) -> list[Answer]:
     """Greedy answers to `own_prompts`, in the order of the records; errors as there and in `inference.generate`."""
     prompts = own_prompts(records, tokenizer)
-    return answer_prompts(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    end = end_of_answer(ChatTemplate.of(tokenizer), tokenizer) if tokenizer.chat_template else None
+    return answer_prompts(model, tokenizer, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, end=end)
 
 
-@torch.no_grad()
 def likeliest(
     model: Model,
     tokenizer: Tokenizer,
@@ -87,11 +102,24 @@ def likeliest(
         in the order of `answers`.
 
     Raises:
-        ValueError: no answers, or rows at a time; an answer that has no room, or cannot be encoded behind `after`.
+        ValueError: no answers, or rows at a time; an answer that has no room, or cannot be encoded after `after`.
     """
-    if not answers or batch_size < 1:
-        raise ValueError(f"{len(answers)} answers, batch_size {batch_size}: one answer and one row are the least")
-    ends, scores = _answer_ids(tokenizer, answers, after), {}
+    rows = weigh(model, tokenizer, prompts, _answer_ids(tokenizer, answers, after), batch_size=batch_size)
+    return [answers[row.index(max(row))] for row in rows], rows
+
+
+@torch.no_grad()
+def weigh(
+    model: Model, tokenizer: Tokenizer, prompts: Sequence[Sequence[int]], ends: Sequence[list[int]], *, batch_size: int
+) -> list[list[float]]:
+    """For each prompt the log-probability of each of these answers, in nats; `ends` are their ids, to the last one.
+
+    Raises:
+        ValueError: no answers, or rows at a time; an answer that has no room.
+    """
+    if not ends or batch_size < 1:
+        raise ValueError(f"{len(ends)} answers, batch_size {batch_size}: one answer and one row are the least")
+    scores: dict[int, list[float]] = {}
     check_room(model, prompts, max(map(len, ends)))
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]), reverse=True)
     with expanded_for_generation(model):
@@ -100,8 +128,7 @@ def likeliest(
             batch, order = order[:alike], order[alike:]
             found = _log_probabilities(model, tokenizer, [prompts[row] for row in batch], ends).tolist()
             scores |= dict(zip(batch, found, strict=True))
-    rows = [scores[row] for row in range(len(prompts))]
-    return [answers[row.index(max(row))] for row in rows], rows
+    return [scores[row] for row in range(len(prompts))]
 
 
 def _answer_ids(tokenizer: Tokenizer, answers: Sequence[str], after: str) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """Base models: loaded in 4 bits that are right, measured in bytes, and told apart."""
 
+from utils.models.activations import bytes_beside_weights, saved_for_backward
 from utils.models.architectures import ARCHITECTURES, architecture_table
 from utils.models.base import Device, find_device, load_base, load_config, quiet_peft
 from utils.models.expansion import expanded_for_generation, expanded_for_training, keep_freed_memory
@@ -17,6 +18,7 @@ __all__ = [
     "ModelError",
     "architecture_table",
     "base_identity",
+    "bytes_beside_weights",
     "estimate",
     "expanded_for_generation",
     "expanded_for_training",
@@ -28,5 +30,6 @@ __all__ = [
     "nf4_config",
     "protect_nf4",
     "quiet_peft",
+    "saved_for_backward",
     "share_in_4_bits",
 ]

@@ -5,7 +5,7 @@ added up; other layers of their kind cost the same.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -38,12 +38,6 @@ def saved_bytes(
         model = AutoModelForCausalLM.from_config(small, dtype=dtype, trust_remote_code=False)
         if method != "full":
             model = get_peft_model(model, LoraConfig(r=rank, target_modules="all-linear", task_type="CAUSAL_LM"))
-    kept: dict[int, torch.UntypedStorage] = {}  # by identity, and alive, since an id is used again once it is free
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[id(tensor.untyped_storage())] = tensor.untyped_storage()
-        return tensor
-
     with FakeTensorMode():
         # autocast does not know the meta device, but it knows the CPU that fake tensors claim to be on
         for module in model.modules():
@@ -53,16 +47,34 @@ def saved_bytes(
                         fake = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
                         trained = tensor.requires_grad
                         tensors[name] = torch.nn.Parameter(fake, trained) if tensors is module._parameters else fake
-        own = {id(tensor.untyped_storage()) for tensor in (*model.parameters(), *model.buffers())}
         backbone = model.get_base_model().base_model if method != "full" else model.base_model
         ids = torch.zeros(batch_size, length, dtype=torch.long, device="cpu")
         with ExitStack() as stack:
-            stack.enter_context(torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t))
+            kept = stack.enter_context(saved_for_backward())
             stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
             if method == "qlora":  # on a GPU, PEFT's 4-bit layers leave their input to autocast: no copy in 32 bits
                 stack.enter_context(disable_input_dtype_casting(model))
             stack.enter_context(_without_needless_mask())
             backbone.train()(input_ids=ids, use_cache=False)
+        return bytes_beside_weights(kept, model)
+
+
+@contextmanager
+def saved_for_backward() -> Iterator[dict[int, torch.UntypedStorage]]:
+    """What autograd keeps of all that is computed inside, each storage once, however many tensors are views of it."""
+    kept: dict[int, torch.UntypedStorage] = {}  # by identity, and alive, since an id is used again once it is free
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[id(tensor.untyped_storage())] = tensor.untyped_storage()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yield kept
+
+
+def bytes_beside_weights(kept: Mapping[int, torch.UntypedStorage], model: torch.nn.Module) -> int:
+    """The size of what `saved_for_backward` found, without what the model holds anyway."""
+    own = {id(tensor.untyped_storage()) for tensor in (*model.parameters(), *model.buffers())}
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
 
 

@@ -1,8 +1,8 @@
 """The architectures that are tried on every change, with random weights: what of each is in 4 bits, and that it works.
 
 `tests/test_architectures.py` takes each of them the whole way (load in 4 bits, train, save, load again, answer in a
-batch as alone, merge) and checks what stands here, so the table in the README says what is so. Others may work as well:
-anything that transformers calls a causal language model is tried, and refused with a reason where it cannot be.
+batch as alone, merge) and checks what stands here; docs/models.md shows it. Others may work as well: anything that
+transformers calls a causal language model is tried, and refused with a reason where it cannot be trained.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Load a base model: the bundled one, any local folder, or a name on the Hub, in NF4 or in full precision.
 
 Quantisation is QLoRA's: NF4 with double quantisation, on GPUs and CPUs alike (Dettmers et al. 2023,
-https://arxiv.org/abs/2305.14314). What this module does not do: train, attach adapters (`utils.adapters`), or run
-code that comes with a model (`trust_remote_code` stays off).
+https://arxiv.org/abs/2305.14314). Code that comes with a model is never run (`trust_remote_code`
+stays off).
 """
 
 import os

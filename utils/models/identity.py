@@ -1,7 +1,4 @@
-"""Which base model this is: how an adapter finds its base again, and notices that it is another one.
-
-What this module does not do: load a model, or compare two that have both been loaded.
-"""
+"""Which base model this is: how an adapter finds its base again, and notices that it is another one."""
 
 import hashlib
 import json

@@ -44,7 +44,7 @@ def _check_folder(folder: Path) -> None:
     if "config.json" not in there:
         if "adapter_config.json" in there:
             raise ModelError(f"{folder} holds an adapter, not a base model: use adapters.load_adapter")
-        raise ModelError(f"{folder} is no model folder: it has no config.json but {there[:5] or 'nothing'}. {WAY_ON}")
+        raise ModelError(f"{folder} is not a model folder: no config.json, but {there[:5] or 'nothing'}. {WAY_ON}")
     if not any(file.endswith((".safetensors", ".bin")) for file in there):
         raise ModelError(f"{folder} has a config.json but no weights (*.safetensors). {WAY_ON}")
 

@@ -1,8 +1,8 @@
 """How much memory fine-tuning needs, from a model's config alone: nothing is downloaded, no weights are made.
 
 Weights and adapters are counted on PyTorch's meta device, where the code that loads a model in 4 bits says which layers
-it takes; activations are measured on fake tensors (`activations`). What this module does not do: count the CUDA context
-(half a GiB or so), fragmentation, or a second GPU.
+it takes; activations are measured on fake tensors (`activations`). The CUDA context (half a GiB or so) and
+fragmentation come on top; it is for one GPU.
 """
 
 import copy

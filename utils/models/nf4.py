@@ -6,7 +6,7 @@
    scales of the wrong blocks: a relative error of 0.25 instead of 0.09.
 
 Neither gives an error message; `tests/models/test_nf4.py` tells when a later version makes this module unnecessary.
-What it does not do: touch GPUs, or weights of other formats.
+GPUs, and weights of other formats, are left as they are.
 """
 
 import warnings

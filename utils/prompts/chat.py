@@ -2,7 +2,7 @@
 
 The Jinja text is never taken apart. It renders a chat whose messages are placeholders, and what stands between those is
 what the template writes itself. Each record is rendered as well, and has to be the same text with its messages in
-place, so a template that does more to a message than strip it is found out. What this module does not do: tokenise.
+place, so a template that does more to a message than strip it is found out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,15 @@ class ChatTemplate:
 
     Attributes:
         name: what error messages and saved files call it.
-        jinja: the template as `tokenizer.chat_template` has it.
+        jinja: the template as `tokenizer.chat_template` has it; "" stands for the one of whatever tokenizer it is used
+            with, where that is not known yet (`settled` finds it).
 
     >>> own = ChatTemplate.of(tokenizer)  # doctest: +SKIP
     >>> encode(records, own, tokenizer, max_length=512)  # doctest: +SKIP
     """
 
     name: str
-    jinja: str
+    jinja: str = ""
 
     # What a `PromptTemplate` says of itself, for those who only show and score what it makes.
     data_field, text, completion, response_marker = "input", "{instruction}{input}", "{output}", ""
@@ -58,7 +59,7 @@ class ChatTemplate:
     def render(self, record: "Record") -> tuple[str, str]:
         """`(prompt, completion)` for readers: who says what, without what the template writes around it."""
         *asked, answer = turns_of(record)
-        return "\n\n".join(f"{turn.role}: {turn.content}" for turn in asked), answer.content
+        return "".join(f"{turn.role}: {turn.content}\n\n" for turn in asked) + f"{answer.role}: ", answer.content
 
     def prompt(self, record: "Record") -> str:
         """The first of the two texts that `render` gives."""
@@ -98,7 +99,7 @@ class Renderer:
     """A chat template at work with one tokenizer; what it writes around certain roles is found once."""
 
     def __init__(self, template: ChatTemplate, tokenizer: "Tokenizer") -> None:
-        self.template, self.tokenizer = template, tokenizer
+        self.template, self.tokenizer = settled(template, tokenizer), tokenizer
         self._layouts: dict[tuple[tuple[str, ...], bool], Layout | Unsuitable] = {}
 
     def layout(self, turns: Sequence[Turn], *, ask: bool = False) -> Layout:
@@ -173,6 +174,16 @@ def opening(renderer: Renderer, turns: Sequence[Turn], layout: Layout, at: int) 
     )
 
 
+def settled(template: PromptTemplate | ChatTemplate, tokenizer: "Tokenizer") -> PromptTemplate | ChatTemplate:
+    """The template with its Jinja text, where "" stood for the tokenizer's own; any other as it is.
+
+    Raises:
+        ValueError: the tokenizer has none.
+    """
+    is_open = isinstance(template, ChatTemplate) and not template.jinja
+    return ChatTemplate.of(tokenizer, name=template.name) if is_open else template
+
+
 def template_from_dict(data: Mapping[str, Any]) -> PromptTemplate | ChatTemplate:
     """Build a template of either kind from what its `to_dict` gave.
 
@@ -180,5 +191,7 @@ def template_from_dict(data: Mapping[str, Any]) -> PromptTemplate | ChatTemplate
         ValueError: content that makes neither.
     """
     if isinstance(data, Mapping) and set(data) == {"name", "jinja"}:
+        if wrong := [name for name, value in data.items() if not isinstance(value, str)]:
+            raise ValueError(f"template {data['name']!r}: its {wrong[0]} is {data[wrong[0]]!r}, but has to be a string")
         return ChatTemplate(**data)
     return PromptTemplate.from_dict(data)

@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from utils.prompts.chat import ChatTemplate, Layout, Renderer, Unsuitable, opening
-from utils.prompts.chat_text import ChatEncoder, ChatIds
+from utils.prompts.chat_text import SPECIAL, ChatEncoder, ChatIds
 from utils.prompts.rows import IGNORED, LossOn, Row
-from utils.records import Turn, turns_of
+from utils.prompts.templates import PromptTemplate
+from utils.records import Record, Turn, turns_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
-
-    from utils.records import Record
-
-SPECIAL = "this tokenizer makes a special token even out of plain text; reword the text"
 
 
 class Answer(NamedTuple):
@@ -46,7 +43,7 @@ class ChatCoder:
     def __init__(self, template: ChatTemplate, tokenizer: "Tokenizer") -> None:
         self.renderer, self.encoder = Renderer(template, tokenizer), ChatEncoder(tokenizer)
 
-    def rows(self, records: Sequence["Record"], loss_on: LossOn) -> list[Row]:
+    def rows(self, records: Sequence[Record], loss_on: LossOn) -> list[Row]:
         """Ids and labels of each record; a row is unusable, with the reason, if its record cannot have them."""
         rows, drawn = {}, {}
         for at, record in enumerate(records):
@@ -61,7 +58,7 @@ class ChatCoder:
             rows[at] = _row(found, answers, tail_ids) if found else Row([], []).unusable("special", SPECIAL)
         return [rows[at] for at in range(len(records))]
 
-    def prompts(self, records: Sequence["Record"]) -> tuple[list[list[int]], dict[int, str]]:
+    def prompts(self, records: Sequence[Record]) -> tuple[list[list[int]], dict[int, str]]:
         """The ids of each record up to its last answer, and {position: reason} of those that cannot be encoded."""
         texts, wrong = [], {}
         for at, record in enumerate(records):
@@ -79,8 +76,8 @@ class ChatCoder:
     def _marked(self, layout: Layout, turns: Sequence[Turn]) -> tuple[list[str], list[str]]:
         """What stands around the messages, with marks, and the messages as the template shows them."""
         contents = layout.contents(turns)
-        if found := next(filter(None, map(self.encoder.mark.search, contents)), None):
-            raise Unsuitable("special", f"U+{ord(found[0]):X} is a private character that is needed here: take it out")
+        if private := self.encoder.private(contents):
+            raise Unsuitable("special", private)
         return [self.encoder.marked(text) for text in layout.around], contents
 
     def _drawn(self, turns: Sequence[Turn], loss_on: LossOn) -> tuple[str, list[Answer]]:
@@ -103,6 +100,17 @@ class ChatCoder:
             answer = layout.around[place].removeprefix(begin) + contents[place]
             answers.append(Answer(prompt[start:], first, end, begin[-9:] + answer[:9]))
         return _joined(around, contents), answers
+
+
+def end_of_answer(template: PromptTemplate | ChatTemplate, tokenizer: "Tokenizer") -> int | None:
+    """The token that ends an answer under this template: EOS, or the end of turn that a chat template writes.
+
+    None where a chat template cannot render a question and its answer.
+    """
+    if not isinstance(template, ChatTemplate):
+        return tokenizer.eos_token_id
+    [row] = ChatCoder(template, tokenizer).rows([Record("a", "", "b")], "last")
+    return next((label for label in reversed(row.labels) if label != IGNORED), None)
 
 
 def _joined(around: Sequence[str], contents: Sequence[str]) -> str:

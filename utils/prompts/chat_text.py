@@ -1,23 +1,26 @@
 """Chats become ids: what the template wrote may be special tokens, and what the data says never is.
 
 A text is passed with each special token of the template as one private character (a mark), so that it cannot be taken
-for the same spelling in a message. What this module does not do: render, or know which tokens are learned.
+for the same spelling in a message.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokenizers import AddedToken
 
 from utils.prompts.plain_text import PlainEncoder, check_unicode, split_spellings
+from utils.prompts.templates import PromptTemplate
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as RustTokenizer
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 FIRST_MARK = 0x100000  # the last plane of private characters
+SPECIAL = "this tokenizer makes a special token even out of plain text; reword the text"
 
 
 class ChatIds(NamedTuple):
@@ -52,6 +55,11 @@ class ChatEncoder:
     def marked(self, written: str) -> str:
         """A text that the template wrote, with marks for its special tokens."""
         return self._spelled.sub(lambda found: self._marks[found[0]], written)
+
+    def private(self, texts: Iterable[str]) -> str:
+        """Why these texts of the data cannot be used: one of them holds a mark; "" if none does."""
+        found = next(filter(None, map(self.mark.search, texts)), None)
+        return f"U+{ord(found[0]):X} is a private character that is needed here: take it out" if found else ""
 
     def encode(self, texts: Sequence[str]) -> list[ChatIds | None]:
         """The ids of marked texts; None for one in which a special token cannot be kept out of the data.
@@ -92,6 +100,25 @@ class ChatEncoder:
         copy.add_special_tokens([_renamed(added[index], mark) for mark, index in self._ids.items()])
         split_spellings(copy, self.commands.values())
         return copy, {copy.token_to_id(text): index for text, index in (others | self._ids).items()}
+
+
+class WrittenEncoder(PlainEncoder):
+    """A `PlainEncoder` for a prompt template that spells added tokens (`<think>`): there they are marks, and tokens."""
+
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        super().__init__(tokenizer)
+        self.chat = ChatEncoder(tokenizer)
+
+    def marked(self, template: PromptTemplate) -> PromptTemplate:
+        """The template with a mark in place of each token that it spells."""
+        texts = {name: text for name, text in template.to_dict().items() if name != "name" and text is not None}
+        return replace(template, **{name: self.chat.marked(text) for name, text in texts.items()})
+
+    def ids(self, texts: Sequence[str]) -> tuple[list[list[int]], dict[int, str]]:
+        """As that of `PlainEncoder`, of marked texts."""
+        found = self.chat.encode(texts)
+        wrong = [at for at, one in enumerate(found) if one is None]
+        return [one.ids if one else [] for one in found], dict.fromkeys(wrong, SPECIAL)
 
 
 def _renamed(token: AddedToken, mark: str) -> AddedToken:

@@ -6,20 +6,20 @@
 A prompt is encoded by itself, at inference as in training; a completion as it comes out after that prompt
 (`seam`). EOS is added as an id, and the spelling of a special token in the data stays text
 (`plain_text`). A conversation is its exchanges one after another (`rows`), or what the model's own chat template makes
-of it (`chat_rows`). What this module does not do: pad, batch, or cut an answer.
+of it (`chat_rows`). Padding is left to the trainer.
 """
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from utils.prompts.chat import ChatTemplate
 from utils.prompts.chat_rows import ChatCoder
-from utils.prompts.lengths import shorten
+from utils.prompts.lengths import TooLong, within
 from utils.prompts.rows import LossOn, Row, TemplateCoder
 from utils.prompts.templates import PromptTemplate
 from utils.records import Note, Record
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 WHOLE = ("extraction", "question")  # tasks whose records are never shortened: what is to be found may stand at the end
-TooLong = Literal["refuse", "drop", "shorten"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,6 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-@_collector_paused()
 def encode(
     records: Iterable[Record],
     template: PromptTemplate | ChatTemplate,
@@ -92,14 +90,33 @@ def encode(
     >>> encoded = encode(records, ALPACA, tokenizer, max_length=256, too_long="drop")  # doctest: +SKIP
     >>> result = fine_tune(model, tokenizer, encoded.rows, output_dir="run")  # doctest: +SKIP
     """
+    encoded = encode_part(list(records), template, tokenizer, max_length=max_length, too_long=too_long, loss_on=loss_on)
+    check_suits(template, encoded.notes, len(encoded.lengths))
+    return encoded
+
+
+@_collector_paused()
+def encode_part(
+    records: list[Record],
+    template: PromptTemplate | ChatTemplate,
+    tokenizer: "Tokenizer",
+    *,
+    max_length: int | None,
+    too_long: TooLong,
+    loss_on: LossOn,
+) -> Encoded:
+    """`encode` for some of the records; whether the template suits any of them is asked when all are there."""
     _check_arguments(max_length, too_long, loss_on)
-    records = list(records)
     code = partial(_coder(template, tokenizer).rows, loss_on=loss_on)
     rows = code(records)
-    if records and all(row.note and row.note[0] == "template" for row in rows):
-        raise ValueError(f"template {template.name!r} suits none of the records: {rows[0].note[1]}")
-    fitted = _fitted(records, rows, code, template.data_field, max_length, too_long)
+    fitted = within(records, rows, code, template.data_field, max_length=max_length, too_long=too_long)
     return _encoded(records, rows, fitted, template.data_field)
+
+
+def check_suits(template: PromptTemplate | ChatTemplate, notes: Sequence[Note], records: int) -> None:
+    """Raise a ValueError if there are records and the chat template refused every one of them."""
+    if records and len(notes) == records and all(note.stage == "template" for note in notes):
+        raise ValueError(f"template {template.name!r} suits none of the records: {notes[0].reason}")
 
 
 def _check_arguments(max_length: int | None, too_long: str, loss_on: str) -> None:
@@ -113,33 +130,6 @@ def _check_arguments(max_length: int | None, too_long: str, loss_on: str) -> Non
 
 def _coder(template: PromptTemplate | ChatTemplate, tokenizer: "Tokenizer") -> TemplateCoder | ChatCoder:
     return (ChatCoder if isinstance(template, ChatTemplate) else TemplateCoder)(template, tokenizer)
-
-
-def _fitted(
-    records: list[Record],
-    rows: list[Row],
-    code: Callable[[list[Record]], list[Row]],
-    field: str | None,
-    max_length: int | None,
-    too_long: TooLong,
-) -> list[tuple[Record, Row]]:
-    """Records and rows as the policy for long ones leaves them."""
-    fitted = list(zip(records, rows, strict=True))
-    long = [at for at, row in enumerate(rows) if row.usable and row.size > (max_length or inf)]
-    if long and too_long == "refuse":
-        longest = max(long, key=lambda at: rows[at].size)
-        raise ValueError(
-            f"{len(long)} of {len(records)} records have more than max_length={max_length} tokens, the first ones in "
-            f"rows {long[:5]}, the longest in row {longest} ({rows[longest].size}): raise max_length, or say "
-            "too_long='drop' or too_long='shorten'"
-        )
-    for at in long:
-        fitted[at] = records[at], rows[at].unusable("too long", f"{rows[at].size} tokens, {max_length} allowed")
-    if long and too_long == "shorten":
-        cut = shorten({at: records[at] for at in long}, field, code, max_length=max_length)
-        for (at, (record, reason)), row in zip(cut.items(), code([one for one, _ in cut.values()]), strict=True):
-            fitted[at] = record, row if row.note else row._replace(note=("shortened", reason))
-    return fitted
 
 
 def _encoded(records: list[Record], rows: list[Row], fitted: list[tuple[Record, Row]], field: str | None) -> Encoded:

@@ -1,11 +1,12 @@
 """How long the rows are in tokens, and what may go when a row is too long: the end of its data, or the first turns.
 
-What this module does not do: decide what happens to a long record (`encoding.encode` is told), or cut an answer.
+An answer is never cut.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Literal
 
 from utils.records import exchanges, without_first_exchange
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from utils.prompts.rows import Row
     from utils.records import Record
 
+TooLong = Literal["refuse", "drop", "shorten"]
 Code = Callable[[list["Record"]], list["Row"]]
 
 
@@ -27,6 +29,38 @@ def length_audit(lengths: Sequence[int], *, max_length: int) -> dict[str, float]
     ordered, over = sorted(lengths), sum(length > max_length for length in lengths)
     ranks = {f"p{p}": ordered[-(-p * len(ordered) // 100) - 1] for p in (50, 90, 99)}
     return {"records": len(ordered), **ranks, "longest": ordered[-1], "over": over, "share_over": over / len(ordered)}
+
+
+def within(
+    records: list["Record"],
+    rows: list["Row"],
+    code: Code,
+    field: str | None,
+    *,
+    max_length: int | None,
+    too_long: TooLong,
+) -> list[tuple["Record", "Row"]]:
+    """Records and rows as the policy for long ones leaves them.
+
+    Raises:
+        ValueError: `too_long` is "refuse" and there is a long one.
+    """
+    fitted = list(zip(records, rows, strict=True))
+    long = [at for at, row in enumerate(rows) if row.usable and row.size > (max_length or inf)]
+    if long and too_long == "refuse":
+        longest = max(long, key=lambda at: rows[at].size)
+        raise ValueError(
+            f"{len(long)} of {len(records)} records have more than max_length={max_length} tokens, the first ones in "
+            f"rows {long[:5]}, the longest in row {longest} ({rows[longest].size}): raise max_length, or say "
+            "too_long='drop' or too_long='shorten'"
+        )
+    for at in long:
+        fitted[at] = records[at], rows[at].unusable("too long", f"{rows[at].size} tokens, {max_length} allowed")
+    if long and too_long == "shorten":
+        cut = shorten({at: records[at] for at in long}, field, code, max_length=max_length)
+        for (at, (record, reason)), row in zip(cut.items(), code([one for one, _ in cut.values()]), strict=True):
+            fitted[at] = record, row if row.note else row._replace(note=("shortened", reason))
+    return fitted
 
 
 def shorten(

@@ -1,7 +1,8 @@
 """Text from a dataset becomes ids, and the spelling of a special token in it stays text.
 
-A tokenizer reads `</s>` as the end of everything, wherever it stands; in a review it is four characters. What this
-module does not do: add BOS or EOS (it only says what a tokenizer puts before a text), or know of templates and labels.
+A tokenizer reads `</s>` as the end of everything, wherever it stands; in a review it is four characters. So it is with
+`<think>` where that is a token: it means one only where a template writes it (`chat_text`). What this module does not
+do: add BOS or EOS (it only says what a tokenizer puts before a text), or know of templates and labels.
 """
 
 import json
@@ -29,6 +30,7 @@ class PlainEncoder:
     Attributes:
         commands: id -> spelling of the tokens that data may not produce: special, named (BOS, EOS ...) or spelled like
             one. UNK is none of them, since it stands for rare letters.
+        special: those of them that are special or named. The others (`<think>`) a prompt template may spell.
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
@@ -40,6 +42,8 @@ class PlainEncoder:
             for index, token in tokenizer.added_tokens_decoder.items()
             if index not in allowed and (token.special or index in named or COMMAND.fullmatch(token.content))
         }
+        added = tokenizer.added_tokens_decoder
+        self.special = {index: text for index, text in self.commands.items() if added[index].special or index in named}
 
     def start(self, probe: str) -> list[int]:
         """What the tokenizer itself puts before a text, tried on `probe`: BOS, nothing, or several tokens.
@@ -63,7 +67,7 @@ class PlainEncoder:
         """Ids of all texts in one call, and {position: reason} of those where a special token cannot be avoided.
 
         Raises:
-            ValueError: a text is no valid Unicode.
+            ValueError: a text is not valid Unicode.
         """
         check_unicode(texts)
         if not texts:
@@ -116,7 +120,7 @@ def check_unicode(texts: Iterable[str]) -> None:
     for text in texts:
         if not text.isascii() and (half := HALF_A_PAIR.search(text)):
             around = text[max(half.start() - 30, 0) : half.end() + 30]
-            raise ValueError(f"{around!r} holds half a surrogate pair, which is no valid Unicode: repair the text")
+            raise ValueError(f"{around!r} holds half a surrogate pair, which is not valid Unicode: repair the text")
 
 
 def split_spellings(backend: "RustTokenizer", spellings: Iterable[str]) -> None:

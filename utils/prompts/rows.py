@@ -9,8 +9,9 @@ so that a prompt is a prefix of the training row at every turn.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from utils.prompts.chat_text import WrittenEncoder
 from utils.prompts.plain_text import PlainEncoder
-from utils.prompts.seam import both_sides, start_ids
+from utils.prompts.seam import both_sides, spells, start_ids
 from utils.prompts.templates import PromptTemplate
 from utils.records import exchanges
 
@@ -42,15 +43,22 @@ class Row(NamedTuple):
 class TemplateCoder:
     """A `PromptTemplate` at work with one tokenizer.
 
+    An added token that is not special, such as `<think>`, becomes that token where the template spells it; in a record
+    it stays text.
+
     Raises:
         ValueError: the tokenizer has no EOS; the template spells a special token.
     """
 
     def __init__(self, template: PromptTemplate, tokenizer: "Tokenizer") -> None:
         self.template, self.encoder = template, PlainEncoder(tokenizer)
+        self.written: WrittenEncoder | None = None
         if tokenizer.eos_token_id is None:
             raise ValueError("the tokenizer has no EOS token, so no answer could end: set tokenizer.eos_token")
         self.start, self.end = start_ids(template, self.encoder), [tokenizer.eos_token_id]
+        if any(spells(template, spelling) for spelling in self.encoder.commands.values()):
+            self.encoder = self.written = WrittenEncoder(tokenizer)
+            self.template = self.written.marked(template)
 
     def rows(self, records: Sequence["Record"], loss_on: LossOn) -> list[Row]:
         """Ids and labels of each record."""
@@ -68,7 +76,8 @@ class TemplateCoder:
                 labels += masked + (completion + self.end if is_learned else [IGNORED] * (len(completion) + 1))
                 if row.usable and not usable:
                     row = row.unusable(note[0], note[1] if len(turns) == 1 else f"exchange {at}: {note[1]}")
-            rows.append(row)
+            private = self._private(turns)
+            rows.append(row.unusable("special", private) if private else row)
         return rows
 
     def prompts(self, records: Sequence["Record"]) -> tuple[list[list[int]], dict[int, str]]:
@@ -85,4 +94,12 @@ class TemplateCoder:
                 if not side.usable:
                     wrong.setdefault(at, side.note[1])
             found.append(ids + prompt)
+            if private := self._private(turns):
+                wrong[at] = private
         return found, wrong
+
+    def _private(self, turns: Sequence[tuple["Record", bool]]) -> str:
+        """Why the data cannot be told from what the template writes; "" if it can."""
+        if not self.written:
+            return ""
+        return self.written.chat.private(text for one, _ in turns for text in (one.instruction, one.input, one.output))

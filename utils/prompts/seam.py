@@ -1,7 +1,7 @@
 """The seam in token ids: where the prompt ends and the completion begins, found without encoding anything twice.
 
 If a token spans the seam, the model would be trained on other tokens than it gets at inference; such a record is named
-with the characters that merged. What this module does not do: add BOS or EOS, or decide what is too long.
+with the characters that merged.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sides(NamedTuple):
-    """A record's ids before and behind the seam, without BOS and EOS, and what there is to say about it."""
+    """A record's ids before and after the seam, without BOS and EOS, and what there is to say about it."""
 
     prompt: list[int]
     completion: list[int]
@@ -37,9 +37,8 @@ def start_ids(template: PromptTemplate, encoder: PlainEncoder) -> list[int]:
     Raises:
         ValueError: the template spells a special token.
     """
-    texts = (template.text, template.text_without_input or "", template.completion)
-    for spelling in encoder.commands.values():
-        if spelling.strip() and any(spelling in text for text in texts):
+    for spelling in encoder.special.values():
+        if spells(template, spelling):
             raise ValueError(
                 f"template {template.name!r} spells {spelling!r}, a special token of this tokenizer: leave it out; "
                 "BOS and EOS are added as ids, and in a text it would be nothing but text"
@@ -47,8 +46,14 @@ def start_ids(template: PromptTemplate, encoder: PlainEncoder) -> list[int]:
     return encoder.start(template.response_marker)
 
 
+def spells(template: PromptTemplate, spelling: str) -> bool:
+    """Whether the template itself writes this."""
+    texts = (template.text, template.text_without_input or "", template.completion)
+    return bool(spelling.strip()) and any(spelling in text for text in texts)
+
+
 def both_sides(records: Sequence["Record"], template: PromptTemplate, encoder: PlainEncoder) -> list[Sides]:
-    """Encode prompts and completions in one pass, each completion behind the response marker alone.
+    """Encode prompts and completions in one pass, each completion after the response marker alone.
 
     That is exact for BPE where the marker's last token is also the prompt's last one: no merge crossed its two ends
     here, so none does in the whole text, in which the same merges come in the same order. Elsewhere, and where a

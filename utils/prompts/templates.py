@@ -2,8 +2,7 @@
 
 Training text is `prompt + completion + EOS`; inference text is `prompt`, made by the same call. A template is data
 (a few strings), so it fits into a small JSON file and can travel with an adapter.
-What this module does not do: tokenise, add BOS or EOS (`encoding` does), or judge what the records say
-(`utils.quality` does).
+BOS and EOS are added by `encoding`.
 """
 
 from collections.abc import Mapping
@@ -57,23 +56,23 @@ class PromptTemplate:
                 raise self._error(f"{key} is {value!r}, but has to be a string")
         if not self.response_marker.strip():
             raise self._error(f"response_marker is {self.response_marker!r}: give the words that open the answer")
-        answer, times = self._fields_of(self.completion), len(self._parse(self.completion))
+        answer, times = self.fields_of(self.completion), len(self._parse(self.completion))
         if times != 1:
             raise self._error(f"completion {self.completion!r} uses {times} fields: use one of {FIELDS}, and once")
         if self.response_marker in self.completion:
             raise self._error(f"completion {self.completion!r} holds the response marker, which the prompt ends in")
         self._check_prompt("text", self.text, answer[0])
         if self.text_without_input is not None:
-            if "input" not in self._fields_of(self.text):
+            if "input" not in self.fields_of(self.text):
                 raise self._error("text_without_input is given, but text shows no {input}: one text is enough")
             self._check_prompt("text_without_input", self.text_without_input, answer[0])
-            if "input" in self._fields_of(self.text_without_input):
+            if "input" in self.fields_of(self.text_without_input):
                 raise self._error("text_without_input uses {input}, which is empty there: leave it and its header out")
-        elif "input" in self._fields_of(self.text):
+        elif "input" in self.fields_of(self.text):
             raise self._error("text uses {input}: say in text_without_input how a record without one looks")
 
     def _check_prompt(self, key: str, text: str, answer: str) -> None:
-        used = self._fields_of(text)
+        used = self.fields_of(text)
         if answer in used:
             raise self._error(
                 f"{key} renders the completion {{{answer}}} before the prompt ends: take it out, or the model reads "
@@ -90,7 +89,7 @@ class PromptTemplate:
     def _error(self, problem: str) -> ValueError:
         return ValueError(f"template {self.name!r}: {problem}")
 
-    def _fields_of(self, text: str) -> list[str]:
+    def fields_of(self, text: str) -> list[str]:
         """The fields that a format string uses, each once and in the order of FIELDS."""
         return [name for name in FIELDS if name in self._parse(text)]
 
@@ -99,7 +98,7 @@ class PromptTemplate:
         try:
             parts = [part[1:] for part in Formatter().parse(text) if part[1] is not None]
         except ValueError as error:
-            raise self._error(f"{text!r} is no format string ({error}): double a brace that is only a brace") from None
+            raise self._error(f"{text!r} is not a format string ({error}): double a brace that is plain text") from None
         for name, spec, conversion in parts:
             if name not in FIELDS or spec or conversion:
                 shown = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
@@ -113,7 +112,7 @@ class PromptTemplate:
         `encode` puts EOS: no text can hold that.
 
         Raises:
-            ValueError: a field of the record is no text (None, or NaN from an empty cell of a table).
+            ValueError: a field of the record is not text (None, or NaN from an empty cell of a table).
         """
         if getattr(record, "history", ()):
             *before, (prompt, completion) = [self.render(one) for one, _ in exchanges(record)]
@@ -121,58 +120,33 @@ class PromptTemplate:
         values = {name: getattr(record, name) for name in FIELDS}
         for name, value in values.items():
             if not isinstance(value, str):
-                raise ValueError(f"the record's {name} is {value!r}, which is no text: write '' for an empty one")
-        return self._text_for(record.input).format_map(values), self.completion.format_map(values)
+                raise ValueError(f"the record's {name} is {value!r}, which is not text: write '' for an empty one")
+        return self.text_for(record.input).format_map(values), self.completion.format_map(values)
 
     def prompt(self, record: "Record") -> str:
         """The prompt alone, for inference: what `render` gives, so that it cannot differ from training."""
         return self.render(record)[0]
 
-    def _text_for(self, given_input: str) -> str:
+    def text_for(self, given_input: str) -> str:
+        """The text that a record with this input is rendered with."""
         return self.text if given_input or self.text_without_input is None else self.text_without_input
 
     @property
     def data_field(self) -> str | None:
         """The field with the data to work on: `input` in Alpaca, `output` turned round. No other one may be cut."""
-        return next((name for name in ("input", "output") if name in self._fields_of(self.text)), None)
+        return next((name for name in ("input", "output") if name in self.fields_of(self.text)), None)
 
     def messages(self, record: "Record") -> list[dict[str, str]]:
-        """The record as a chat: system = instruction and user = input, or user alone; then the assistant's answer."""
-        shown = self._fields_of(self._text_for(record.input))
+        """The record as a chat: system = instruction and user = input, or user alone; then the assistant's answer.
+
+        Of a conversation all exchanges, the system's words before the first of them.
+        """
+        if getattr(record, "history", ()):
+            return [message for one, _ in exchanges(record) for message in self.messages(one)]
+        shown = self.fields_of(self.text_for(record.input))
         roles = ("system", "user")[-len(shown) :]
         chat = [{"role": role, "content": getattr(record, name)} for role, name in zip(roles, shown, strict=True)]
-        return [*chat, {"role": "assistant", "content": getattr(record, self._fields_of(self.completion)[0])}]
-
-    def chat_template(self, *, start: str = "bos_token") -> str:
-        """The template as Jinja, for `tokenizer.chat_template`; `{% generation %}` holds the answer and EOS.
-
-        `start` opens the text and may read `prompt`; `encoding.set_chat_template` finds out what a tokenizer needs.
-        A chat of any other shape than `messages` makes is refused, since the model has learned no other.
-        """
-        alone = self._jinja(self._text_for(""), "chat[0].content")
-        pair = self._jinja(self.text, "messages[0].content", "chat[0].content")
-        two = pair != alone
-        rest = "(messages[1:] if messages[0].role == 'system' else messages)" if two else "messages"
-        wanted = "[system = instruction,] user" if two else "user"
-        return "\n".join(
-            [
-                "{%- set chat = " + rest + " %}",
-                "{%- if chat|map(attribute='role')|join(' ') not in ('user', 'user assistant') %}",
-                "{{- raise_exception(" + _literal(f"{self.name} takes {wanted}, then the assistant") + ") }}",
-                "{%- endif %}",
-                "{%- set prompt = " + pair + " if chat|length < messages|length else " + alone + " %}",
-                "{{- " + start + " ~ prompt }}",
-                "{%- if chat[1:] %}{% generation %}{{ " + self._jinja(self.completion, "chat[1].content") + " }}",
-                "{{- eos_token }}{% endgeneration %}{% endif %}",
-            ]
-        )
-
-    def _jinja(self, text: str, *values: str) -> str:
-        """A format string as one Jinja expression; the last of `values` stands for the last of its fields."""
-        shown = self._fields_of(text)
-        names = dict(zip(shown, values[-len(shown) :], strict=True))
-        parts = [(_literal(literal), names.get(name)) for literal, name, _, _ in Formatter().parse(text)]
-        return " ~ ".join(part for pair in parts for part in pair if part and part != "''")
+        return [*chat, {"role": "assistant", "content": getattr(record, self.fields_of(self.completion)[0])}]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for `json.dump`; `from_dict` is the way back."""
@@ -193,11 +167,6 @@ class PromptTemplate:
         if missing := [key for key in ("name", "text") if key not in data]:
             raise ValueError(f"template {data.get('name')!r} lacks {missing}: give at least a name and a text")
         return cls(**data)
-
-
-def _literal(text: str) -> str:
-    """A string literal of Jinja, which reads Python's escapes; no newline or quote of `text` stands in it as such."""
-    return "'" + text.encode("unicode_escape").decode("ascii").replace("'", "\\'") + "'"
 
 
 _ALPACA_OPENING = "Below is an instruction that describes a task"

@@ -43,8 +43,7 @@ def apply_safe_fixes(
     rules = _EDITS | ({"personal_data": masked} if mask_personal_data else {})
     for row, record in enumerate(records):
         fixed, edits = _edit(record, rules)
-        # as the linter compares them
-        texts = fixed.history, fixed.instruction.strip(), fixed.input.strip(), fixed.output.strip()
+        texts = prompt_of(fixed), fixed.output.strip()
         reason = drop_reason(fixed) or ("duplicate" if texts in seen else None)
         if reason:
             changes.append(Change(row, reason, "dropped"))
@@ -55,8 +54,19 @@ def apply_safe_fixes(
     return kept, changes
 
 
+def prompt_of(record: Record) -> tuple:
+    """What equal prompts have in common: history, instruction and input, without white space around them."""
+    told = tuple((turn.role, turn.content.strip()) for turn in record.history)
+    return told, record.instruction.strip(), record.input.strip()
+
+
 def drop_reason(record: Record) -> str | None:
-    """The rule by which a single record is of no use, if there is one."""
+    """The rule by which a single record is of no use, if there is one; of a conversation every message counts."""
+    for turn in record.history:
+        if not turn.content.strip() and turn.role != "system":
+            return "empty_output" if turn.role == "assistant" else "empty_prompt"
+        if turn.role == "assistant" and turn.trained and is_placeholder(turn.content, is_output=True):
+            return "placeholder_output"
     needs_input = record.task in ("classification", "extraction", "question")
     has_prompt = record.input.strip() if needs_input else (record.instruction + record.input).strip()
     if not record.output.strip():
@@ -80,10 +90,13 @@ def _edit(record: Record, rules: Mapping[str, Callable[[str], str]]) -> tuple[Re
         instruction, body, output = map(change, texts)
         if record.task == "extraction":  # a phrase may change so that it needs, or no longer needs, an escape
             output = format_phrases([new for old in parse_phrases(record.output) if (new := change(old))])
-        if rule == "outer_space":
+        is_edge = rule == "outer_space"  # only what is learned is stripped
+        if is_edge:
             instruction, body = texts[:2]
-        else:
-            history = tuple(turn._replace(content=change(turn.content)) for turn in history)
+        history = tuple(
+            turn if is_edge and turn.role != "assistant" else turn._replace(content=change(turn.content))
+            for turn in history
+        )
         if (instruction, body, output, history) != (*texts, record.history):
             record = replace(record, instruction=instruction, input=body, output=output, history=history)
             edits.append(rule)

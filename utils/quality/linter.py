@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from utils.quality.findings import Findings, Found
+from utils.quality.fixes import prompt_of
 from utils.quality.record_checks import check_record
 from utils.records import Record, label_sets, task_instructions
 from utils.text import counted
@@ -54,7 +55,8 @@ def _lint_lengths(records: Sequence[Record], of_tasks: set[str]) -> Iterator[Fou
     sizes = []
     for record in records:
         own = "" if record.instruction in of_tasks else record.instruction
-        sizes.append(sum(map(len, (own, record.input, record.output, *(turn.content for turn in record.history)))))
+        told = (turn.content for turn in record.history if turn.role != "system" or turn.content not in of_tasks)
+        sizes.append(sum(map(len, (own, record.input, record.output, *told))))
     usual = median(sizes) if len(sizes) >= MANY else MAX_CHARACTERS
     for row, (record, size) in enumerate(zip(records, sizes, strict=True)):
         if size > min(MAX_CHARACTERS, OUTLIER * usual):
@@ -68,11 +70,6 @@ def _lint_lengths(records: Sequence[Record], of_tasks: set[str]) -> Iterator[Fou
 def spelling(label: str) -> str:
     """What labels have in common that are spelt in two ways: no case, spaces, hyphens, dots or slashes."""
     return re.sub(r"[\s_./-]+", "", label.casefold()) or label
-
-
-def prompt_of(record: Record) -> tuple:
-    """What equal prompts have in common: history, instruction and input, without white space around them."""
-    return record.history, record.instruction.strip(), record.input.strip()
 
 
 def _lint_repeats(records: Sequence[Record], label_tasks: Iterable[str]) -> Iterator[Found]:
@@ -90,7 +87,7 @@ def _lint_repeats(records: Sequence[Record], label_tasks: Iterable[str]) -> Iter
 
 def _lint_similar(records: Sequence[Record], test: Sequence[Record], label_tasks: Iterable[str]) -> Iterator[Found]:
     # what needs numpy, which nothing else here does
-    from utils.records import clusters, contexts, near_duplicates, own_texts, words
+    from utils.records import clusters, contexts, continued, near_duplicates, own_texts, words
 
     together = [*records, *test]
     about = contexts(together)
@@ -100,16 +97,22 @@ def _lint_similar(records: Sequence[Record], test: Sequence[Record], label_tasks
         a, b = together[i], together[j]
         if j >= len(records) or prompt_of(a) == prompt_of(b):  # equal prompts are a duplicate or a conflict
             continue
+        if a.task == "question" and similarity < 1 and a.output.strip() != b.output.strip():
+            continue  # "where did it begin" and "when did it begin" are two questions about one text
         is_twin = similarity == 1 and a.instruction == b.instruction and a.instruction in label_tasks
         if is_twin and a.output.strip() != b.output.strip() and words(texts[i]) == words(texts[j]):
             yield Found("conflict", j, f"row {i} but for case and punctuation, other output", texts[j], other=i)
         else:
             difference = "" if a.output.strip() == b.output.strip() else ", other output"
             yield Found("near_duplicate", j, f"like row {i} (Jaccard {similarity:.2f}{difference})", texts[j], other=i)
+    known, goes_on = {(i, j) for i, j, _ in pairs}, continued(together)
+    for i, j in goes_on:
+        if j < len(records) and (i, j) not in known:
+            yield Found("near_duplicate", j, f"row {i} is a part of the same conversation", texts[j], other=i)
     if not test:
         return
     # Not all pairs of a cluster are listed: whatever is in a cluster with a test row leaks, as `split` has it.
-    leaders = clusters(len(together), [(i, j) for i, j, _ in pairs])
+    leaders = clusters(len(together), [*known, *goes_on])
     first_test_row: dict[int, int] = {}
     for j in range(len(records), len(together)):
         first_test_row.setdefault(leaders[j], j - len(records))

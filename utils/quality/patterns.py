@@ -2,9 +2,9 @@
 
 import re
 
-# What a pattern of IN_TEXT needs, one of these: looking for it first is ten times as fast.
+# What a pattern of IN_TEXT needs, one of these in small letters: looking for it first is ten times as fast.
 SIGNS = {
-    "section_marker": ("#", "elow ", "ELOW "),
+    "section_marker": ("##", "below is an instruction"),
     "special_token": ("<", "["),
     "html_tag": ("<",),
     "html_entity": ("&",),
@@ -61,6 +61,7 @@ REFUSAL = re.compile(
 _CANNOT = r"\bi(?:['’]m| am)? (?:can['’]?t|cannot|can not|unable to|not able to)\b"
 DECLINE = re.compile(
     rf"(?:unfortunately|i apologi[sz]e|(?:(?:i['’]m|i am) )?(?:very |so )?(?:sorry|afraid))\b[^.!?]{{0,40}}{_CANNOT}"
+    rf"|i (?:do not|don['’]t) have (?:access|the ability|the capability|enough (?:information|context))\b"
     rf"|{_CANNOT} (?:help|assist|fulfill?|comply|provide|answer|access|generate|create|complete|browse|view|perform)\b",
     re.IGNORECASE,
 )
@@ -70,6 +71,7 @@ DECLINE_AT_START = re.compile(
     rf"(?:(?:i['’]m |i am |we['’]re |we are )?(?:very |so )?sorry|unfortunately|i apologi[sz]e|apologies)\b[,.:]? "
     rf"(?:but |for [^,.]{{0,40}}[,.] ?(?:but )?)?(?:(?:the|this|that|your|there is no|no) (?:\w+ ){{0,2}}{_ASKED}\b"
     rf"|it is (?:not possible|impossible)|as an? )"
+    rf"|unable to (?:answer|complete|comply|fulfill?|process|determine|generate|provide)\b"
     rf"|(?:the|this|your) (?:given |provided )?{_ASKED} (?:cannot|can['’]?t|can not|is (?:not|in|un|missing)\w* ?"
     rf"(?:possible|able|complete|clear|enough|provided|to be)|does(?: not|n['’]t) (?:provide|contain|make|specify)"
     rf"|(?:requires|needs) (?:an? |the |more |some )?(?:\w+ )?(?:image|photo|access|information|context|input)\b)"
@@ -114,8 +116,8 @@ def is_placeholder(text: str, *, is_output: bool = False) -> bool:
 
 
 _NOTHING = re.compile(
-    r"(?:(?:i|we) (?:have|had|can say|say) )?(?:absolutely |really )?(?:nothing|no (?:complaints?|comments?|issues?"
-    r"|problems?|remarks?|answer|reply|response|opinion|feedback|suggestions?))(?: (?:at all|really|special|bad"
+    r"(?:(?:i|we) (?:have|had|can say|say) )?(?:absolutely |really )?(?:nothing|none(?= )|no (?:complaints?|comments?"
+    r"|issues?|problems?|remarks?|answer|reply|response|opinion|feedback|suggestions?))(?: (?:at all|really|special|bad"
     r"|negative|much|specific|else|here|so far|whatsoever|in particular|to (?:add|say|report|mention|declare|note"
     r"|dislike|improve|complain(?: about)?)|comes? to mind|(?:that )?i can think of|from (?:me|us)))*"
 )

@@ -23,7 +23,8 @@ _PHONE = re.compile(
     r")(?![\w]|[.,/-]\d)"
 )
 # What numbers need at least: looking for it first is much faster.
-_IBAN_START = re.compile(r"[A-Z]{2}\d{2}")
+_DIGIT = re.compile(r"\d")
+_IBAN_START = re.compile(r"(?<=[A-Z][A-Z])\d\d")
 _MANY_DIGITS = re.compile(r"\b\d(?:[ ()./-]{0,3}\d){7}")
 KINDS = {"e-mail": "[e-mail]", "IBAN": "[IBAN]", "card number": "[card]", "phone number": "[phone]"}
 
@@ -35,10 +36,9 @@ def personal_data(text: str) -> list[tuple[str, int, int]]:
     [('e-mail', 9, 24), ('phone number', 33, 48)]
     """
     found = [("e-mail", *match.span()) for match in _EMAIL.finditer(text)] if "@" in text else []
-    if _IBAN_START.search(text):
-        found += _ibans(text)
-    if _MANY_DIGITS.search(text):
-        found += _numbers(text)
+    if _DIGIT.search(text):
+        found += _ibans(text) if _IBAN_START.search(text) else []
+        found += _numbers(text) if _MANY_DIGITS.search(text) else []
     taken: list[tuple[str, int, int]] = []
     for kind, start, end in found:  # the surest kind first
         if all(end <= other_start or other_end <= start for _, other_start, other_end in taken):

@@ -24,7 +24,7 @@ from utils.quality.patterns import (
 )
 from utils.quality.personal_data import personal_data
 from utils.quality.rules import RULES
-from utils.records import NO_PHRASES, Record, parse_phrases
+from utils.records import NO_PHRASES, Record, exchanges, parse_phrases
 from utils.text import counted
 
 
@@ -37,6 +37,11 @@ def check_record(row: int, record: Record, *, is_task: bool) -> Iterator[Found]:
     whole = "\n".join(fields.values())  # to look once where nothing is found, which is nearly always
     yield from _check_characters(row, fields, whole)
     yield from _check_words(row, record, fields, whole)
+    for at, (one, learned) in enumerate(exchanges(record)[:-1] if record.history else (), start=1):
+        if learned:  # an earlier answer of a conversation is learned like the last
+            for found in (*_check_answer(row, one), *_check_output(row, one, is_task=False)):
+                yield found._replace(message=f"{found.message}, in answer {at}")
+    yield from _check_answer(row, record)
     yield from _check_output(row, record, is_task)
 
 
@@ -53,16 +58,20 @@ def _check_emptiness(row: int, record: Record) -> Iterator[Found]:
         yield Found("placeholder_input", row, f"the input is {body.strip()!r}", record.instruction)
     if record.task == "classification" and says_nothing(body):
         yield Found("says_nothing", row, f"{body.strip()!r} is labelled {output[:60]!r}", body)
-    elif record.task not in ("classification", "extraction", "question") and says_nothing(output):
-        yield Found("says_nothing", row, "the output says nothing", output, "info")
+
+
+def _check_answer(row: int, record: Record) -> Iterator[Found]:
+    if record.task not in ("classification", "extraction", "question") and says_nothing(record.output):
+        yield Found("says_nothing", row, "the output says nothing", record.output, "info")
 
 
 def _check_characters(row: int, fields: dict[str, str], whole: str) -> Iterator[Found]:
-    is_ascii = whole.isascii()
+    is_ascii, small = whole.isascii(), whole.lower()
+    cannot_be = {"broken_encoding"} if is_ascii else set()
+    if whole.replace("\n", " ").isprintable():
+        cannot_be.add("control_character")
     for rule, pattern in IN_TEXT.items():
-        if (is_ascii and rule == "broken_encoding") or (
-            rule in SIGNS and not any(map(whole.__contains__, SIGNS[rule]))
-        ):
+        if rule in cannot_be or (rule in SIGNS and not any(map(small.__contains__, SIGNS[rule]))):
             continue
         hits = ((name, text, pattern.search(text)) for name, text in fields.items()) if pattern.search(whole) else ()
         name, text, match = next((hit for hit in hits if hit[2]), ("", "", None))
@@ -100,8 +109,10 @@ def _check_words(row: int, record: Record, fields: dict[str, str], whole: str) -
     if record.task not in ("classification", "extraction"):  # there the text is only to be judged or searched
         if match := URL.search(record.input):
             yield Found("url", row, "a link in the input", _around(record.input, match.start()))
-        if match := MEDIA.search(record.instruction):
-            yield Found("media", row, f"{match.group()!r} in the instruction", record.instruction)
+        for asked in (record.instruction, *(turn.content for turn in record.history if turn.role == "user")):
+            if match := MEDIA.search(asked):
+                yield Found("media", row, f"{match.group()!r} in the instruction", asked)
+                break
 
 
 def _check_output(row: int, record: Record, is_task: bool) -> Iterator[Found]:
@@ -113,7 +124,7 @@ def _check_output(row: int, record: Record, is_task: bool) -> Iterator[Found]:
     if output != output.strip():
         message = f"the output begins with {output[:1]!r} and ends with {output[-1:]!r}"
         yield Found("outer_space", row, message, output)
-    if match := RUN_ON.search(output):
+    if "Instruction" in output and (match := RUN_ON.search(output)):
         yield Found("run_on_output", row, f"{match.group()!r} in the output", _around(output, match.start()))
     is_free = task in ("", "instruction")
     declines = is_free and (DECLINE.match(output) or DECLINE_AT_START.match(output))

@@ -20,7 +20,8 @@ class Rule:
 RULES: dict[str, Rule] = {
     "empty_output": Rule("error", "an output without text", "drop the row", safe=True),
     "empty_prompt": Rule(
-        "error", "neither instruction nor input, or no text to label or search", "drop the row", safe=True),
+        "error", "neither instruction nor input, no text to label or search, or an empty message in a conversation",
+        "drop the row", safe=True),
     "placeholder_input": Rule(
         "warning", "an input that only says that there is none, such as 'N/A'",
         "empty the input; drop the row if the input is the text to label or search", safe=True),

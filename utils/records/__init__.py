@@ -8,7 +8,7 @@ Neither torch nor transformers; pyarrow and datasets are imported when a call ne
 """
 
 from utils.records.classification import CLASSIFICATION_INSTRUCTION, from_labels, unfold_columns
-from utils.records.conversations import from_messages, from_sharegpt
+from utils.records.conversations import conversation_so_far, from_messages, from_sharegpt, speaker_key
 from utils.records.conversion import Conversion, Record, Turn
 from utils.records.exports import (
     save_dataset,
@@ -22,7 +22,7 @@ from utils.records.exports import (
 from utils.records.extraction import EXTRACTION_INSTRUCTION, from_phrases, has_token_rows
 from utils.records.instructions import from_documents, from_instructions
 from utils.records.notes import Note, grouped_reasons
-from utils.records.own_texts import contexts, label_sets, own_texts, similar_records, task_instructions
+from utils.records.own_texts import contexts, continued, label_sets, own_texts, similar_records, task_instructions
 from utils.records.phrases import NO_PHRASES, format_phrases, parse_phrases
 from utils.records.questions import QUESTION_INSTRUCTION, from_squad
 from utils.records.readers import read_table
@@ -47,8 +47,10 @@ __all__ = [
     "Table",
     "Turn",
     "clusters",
-    "contexts",
     "columns_in_words",
+    "contexts",
+    "continued",
+    "conversation_so_far",
     "exchanges",
     "fingerprint",
     "format_phrases",
@@ -73,6 +75,7 @@ __all__ = [
     "save_dataset",
     "save_records",
     "similar_records",
+    "speaker_key",
     "split",
     "task_instructions",
     "to_alpaca",

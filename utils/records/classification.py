@@ -1,5 +1,6 @@
 """Labels and texts → records: an instruction that names the allowed labels, the text, its label."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -63,7 +64,7 @@ def from_labels(
 
     def make(row: Mapping[Any, Any]) -> Record:
         body = "\n".join(part for column in texts if (part := text_of(row, column, missing="").strip()))
-        raw = text_of(row, label, missing="").strip()
+        raw = sys.intern(text_of(row, label, missing="").strip())  # a million rows share a few labels
         if not raw:
             raise Reject("label is missing")
         found[raw] += 1
@@ -78,8 +79,9 @@ def from_labels(
     shown = list(dict.fromkeys(allowed.values())) or sorted({record.output for record in result.records})
     wording = instruction if instruction is not None else CLASSIFICATION_INSTRUCTION
     wording = wording.replace("{labels}", ", ".join(shown))
-    records = [Record(wording, r.input, r.output, r.task, r.group, r.row) for r in result.records]
-    return replace(result, records=records)
+    for record in result.records:  # they are new, and copies would take as much memory again
+        object.__setattr__(record, "instruction", wording)
+    return result
 
 
 def _allowed(classes: Sequence[str] | None, names: Mapping[str, str]) -> dict[str, str]:
@@ -111,7 +113,7 @@ def _check_labels(
     said: Mapping[str, str],
 ) -> None:
     count = len(classes or [])
-    # a number stands for a label if it is no label itself and nobody has said what it means
+    # a number stands for a label if it is not a label itself and nobody has said what it means
     numbers = [raw for raw in found if raw.isdigit() and raw in allowed and raw not in said and raw != allowed[raw]]
     words = [raw for raw in found if raw in allowed and not raw.isdigit()]
     if numbers and words:

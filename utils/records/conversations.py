@@ -1,31 +1,35 @@
 """Conversations: chats in the forms of OpenAI and ShareGPT → records."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from utils.records.conversion import Conversion, Record, Reject, Turn, checked, convert, is_missing, plain, require
+from utils.errors import DataError
+from utils.records.conversion import (
+    Conversion,
+    Record,
+    Reject,
+    Turn,
+    checked,
+    convert,
+    group_of,
+    is_missing,
+    plain,
+    require,
+)
+from utils.records.messages import NO_TOOLS, ROLES, TOOLS, as_list, learnable, read_turns
 from utils.records.readers import read_table
 from utils.records.tables import Table
 from utils.records.turns import record_of
 
-TOOL_ROLES = ("tool", "function", "function_call", "tool_call", "observation", "tool_response", "ipython")
-ROLES = {
-    **{"system": "system", "developer": "system", "user": "user", "human": "user"},
-    **{"assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant", "bot": "assistant"},
-    **dict.fromkeys(TOOL_ROLES, "tool"),
-}
-TEXT_PARTS = ("text", "input_text", "output_text")
-TOOLS = "left out from the exchange on that calls a tool"
-NO_TOOLS = "write calls and results as text of the assistant and the user, or drop the row"
 
-
-def from_messages(source: Any, *, messages: str = "messages") -> Conversion:
+def from_messages(source: Any, *, messages: str = "messages", group: str | int | None = None) -> Conversion:
     """Read conversations in the form of OpenAI and TRL: lists of `{"role": …, "content": …}`.
 
     All turns are kept: [system,] user, assistant, user, assistant … Content may be a list of text parts. A column
     `system` beside the messages is the system message of a conversation without one. An answer with `"weight": 0` is
-    read and not learned.
+    read and not learned. An empty system message is as none. Rows with the same value of `group` belong to one
+    conversation, or one person.
 
     Notes name what is not used: fields of a message (`reasoning_content`, `name`), messages after the last answer that
     is to be learned, and all from the first call of a tool on.
@@ -41,108 +45,73 @@ def from_messages(source: Any, *, messages: str = "messages") -> Conversion:
     >>> from_messages([row]).records[0]
     Record(instruction='Hi', input='', output='Hello!', task='instruction', group='')
     """
-    return _from_turns(source, messages, "messages", "role", "content")
+    return _from_turns(source, messages, "messages", "role", "content", group)
 
 
-def from_sharegpt(source: Any, *, conversations: str = "conversations") -> Conversion:
+def from_sharegpt(source: Any, *, conversations: str = "conversations", group: str | int | None = None) -> Conversion:
     """Read ShareGPT conversations (`{"from": "human" | "gpt" | "system", "value": …}`) as `from_messages` does."""
-    return _from_turns(source, conversations, "conversations", "from", "value")
+    return _from_turns(source, conversations, "conversations", "from", "value", group)
 
 
-def _from_turns(source: Any, column: str, argument: str, role: str, content: str) -> Conversion:
+def conversation_so_far(row: Mapping[str, Any], column: str, *, system: str = "") -> Record:
+    """What is said in the messages of a row, as a record whose output is still to be written.
+
+    Args:
+        column: the messages; if they end with an answer, it is dropped.
+        system: the system's message where the row has none.
+
+    Raises:
+        DataError: they do not make a conversation in which it is the assistant's turn.
+    """
+    messages, role = as_list(row[column]), speaker_key(read_table([row]), column)
+    if role is None or not all(isinstance(message, Mapping) for message in messages):
+        raise DataError(f"{column} is not a list of messages with role and content")
+    content, assistant = ("value", "gpt") if role == "from" else ("content", "assistant")
+    if ROLES.get(messages[-1].get(role)) == "assistant":
+        messages = messages[:-1]
+    try:
+        turns, notes = read_turns([*messages, {role: assistant, content: "?"}], role, content)
+        if TOOLS in notes:
+            raise Reject(f"a tool is called: {NO_TOOLS}")
+        opening = [] if turns[0].role == "system" else system_of(row.get("system")) or system_of(system)
+        turns, _ = learnable([*opening, *turns], tools=False)
+    except Reject as why:
+        raise DataError(f"{column}: {why}") from None
+    return replace(record_of(turns), output="")
+
+
+def speaker_key(table: Table, column: str | int) -> str | None:
+    """What names the speaker in the messages of this column, "role" or "from"; None if it does not hold messages."""
+    values = (as_list(row.get(column)) for row in table.rows() if isinstance(row, Mapping))
+    first = next((messages[0] for messages in values if isinstance(messages, list) and messages), None)
+    return None if not isinstance(first, Mapping) else "from" if "from" in first else "role"
+
+
+def _from_turns(
+    source: Any, column: str, argument: str, role: str, content: str, group: str | int | None
+) -> Conversion:
     table = read_table(source)
-    require(table, **{argument: column})
+    require(table, **{argument: column}, group=group)
 
     def make(row: Mapping[str, Any]) -> Record | tuple[Record, str]:
         refuse_bad_example(row)
         messages = as_list(row.get(column))
         if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages):
             raise Reject(f"{column} is not a list of objects with {role!r} and {content!r}")
-        turns, notes = _turns(messages, role, content)
+        turns, notes = read_turns(messages, role, content)
         if given := system_of(row.get("system")):
             if turns and turns[0].role == "system":
                 notes.append("system is not used, since the conversation has its own")
             else:
                 turns = [*given, *turns]
-        turns, left_out = _learnable(turns, tools=TOOLS in notes)
+        turns, left_out = learnable(turns, tools=TOOLS in notes)
         notes += [left_out] if left_out and TOOLS not in notes else []
-        return (record_of(turns), "; ".join(notes)) if notes else record_of(turns)
+        record = record_of(turns)
+        if group is not None:
+            record = replace(record, group=group_of(row, group))
+        return (record, "; ".join(notes)) if notes else record
 
-    return convert(table, make, used=[column, "system", *verdict_columns(table)])
-
-
-def _turns(messages: Iterable[Mapping[str, Any]], role: str, content: str) -> tuple[list[Turn], list[str]]:
-    """The turns up to the first call of a tool, and what there is to say about them."""
-    turns, unused = [], {}
-    for message in messages:
-        name = message.get(role)
-        known = ROLES.get(name) if isinstance(name, str) else None
-        if known is None:
-            if role not in message:
-                raise Reject(f"a message without {role!r}, but with {', '.join(map(str, message)) or 'nothing'}")
-            raise Reject(f"unknown role {name!r}: known are {', '.join(ROLES)}")
-        filled = [key for key, value in message.items() if key not in (role, content) and not _is_empty(value)]
-        if known == "tool" or "tool_calls" in filled or "function_call" in filled:
-            return turns, [*([_unused(unused)] if unused else []), TOOLS]
-        unused |= dict.fromkeys(key for key in filled if key != "weight")
-        turns.append(Turn(known, _text(message.get(content), content), known != "assistant" or _is_trained(message)))
-    return turns, [_unused(unused)] if unused else []
-
-
-def _unused(names: Iterable[str]) -> str:
-    return f"not used in the messages: {', '.join(map(str, names))}"
-
-
-def _is_empty(value: Any) -> bool:
-    return is_missing(value) or (hasattr(value, "__len__") and len(value) == 0)
-
-
-def _text(value: Any, what: str) -> str:
-    """Content as text: a string, or the texts of its parts, one after the other."""
-    value = plain(value)
-    if not isinstance(value, list):
-        return checked(value, what)
-    texts = []
-    for part in value:
-        kind = "text" if isinstance(part, str) else part.get("type") if isinstance(part, Mapping) else part
-        if kind not in TEXT_PARTS:
-            raise Reject(f"{what} has a part of the type {kind!r}, and only text can be learned here")
-        texts.append(checked(part if isinstance(part, str) else part.get("text"), what))
-    return "".join(texts)
-
-
-def _is_trained(message: Mapping[str, Any]) -> bool:
-    weight = message.get("weight")
-    if is_missing(weight):
-        return True
-    if weight not in (0, 1):
-        raise Reject(f"weight is {weight!r}: an answer is learned (1) or only read (0)")
-    return bool(weight)
-
-
-def _learnable(turns: list[Turn], *, tools: bool) -> tuple[list[Turn], str]:
-    """The turns up to the last answer that is to be learned, and a note if others follow it.
-
-    Raises:
-        Reject: there is no such answer, or the turns do not alternate.
-    """
-    start = 1 if turns and turns[0].role == "system" else 0
-    answers = [at for at, turn in enumerate(turns) if turn.role == "assistant"]
-    if not answers:
-        raise Reject(f"a tool is called before the first answer: {NO_TOOLS}" if tools else "no answer of the assistant")
-    for at, turn in enumerate(turns[start:]):
-        if turn.role == ("user", "assistant")[at % 2]:
-            continue
-        if turn.role == "system":
-            raise Reject("a system message that is not the first: make it a part of the first, or of the user's")
-        if at == 0:
-            raise Reject("the assistant speaks first: put a message of the user before it, or drop that answer")
-        raise Reject(f"two messages of the {turn.role} in a row: join them into one")
-    learned = [at for at in answers if turns[at].trained]
-    if not learned:
-        raise Reject("every answer has the weight 0: none is to be learned")
-    end = learned[-1] + 1
-    return turns[:end], "messages after the last answer to be learned are left out" if turns[end:] else ""
+    return convert(table, make, used=[column, "system", group, *verdict_columns(table)])
 
 
 def refuse_bad_example(row: Mapping[Any, Any]) -> None:
@@ -176,13 +145,3 @@ def history_of(value: Any) -> list[Turn]:
         for pair in pairs
         for role, text in zip(("user", "assistant"), pair, strict=True)
     ]
-
-
-def as_list(value: Any) -> Any:
-    """A list, which a CSV can only hold as JSON, and pandas reads as an array."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return plain(value)

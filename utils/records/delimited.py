@@ -6,7 +6,6 @@ short). A row of the wrong width becomes a `BadRow`.
 """
 
 import csv
-import io
 import itertools
 import re
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ MANY_LINES = 20  # so many lines with equally many commas are not a coincidence
 NOT_QUOTING = "none"  # in place of a quote character: quotes are part of the text
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # what Excel reads and writes before the header
 _LONE_CR = re.compile(r"\r(?!\n)")
+# With its end. `io.StringIO` would hold the text a second time, in four bytes a character.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _STAND_IN = "\ufdd0"  # for a lone CR inside a line, which `csv` would take for the end of it; no text holds this one
 
 
@@ -39,7 +40,7 @@ def read_delimited(path: Path, *, header: bool, sep: str | None, quote: str | No
             Pass("quote", "'none'", when="if quotes are part of the text"),
         )
     if said := _SEP_LINE.match(text):
-        text, sep = "\n" + text[said.end() :], sep or said[1]  # an empty line in its place: it counts, but is no row
+        text, sep = "\n" + text[said.end() :], sep or said[1]  # an empty line in its place: it counts, but is not a row
     if 0 < len(_LONE_CR.findall(text)) < text.count("\n"):
         text = _LONE_CR.sub(_STAND_IN, text)
     sep = sep or _find_sep(text, '"' if quote in (None, NOT_QUOTING) else quote)
@@ -88,7 +89,7 @@ def _split_lines(text: str, sep: str, quote: str) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the default of 131,072 is less than a long text
     options: dict[str, Any] = {"quoting": csv.QUOTE_NONE} if quote == NOT_QUOTING else {"quotechar": quote}
     options["skipinitialspace"] = sep != " "
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, strict=True, **options)
+    reader = csv.reader(_lines(text), delimiter=sep, strict=True, **options)
     read = 0  # lines that belong to whole rows
     try:
         for fields in reader:
@@ -96,8 +97,12 @@ def _split_lines(text: str, sep: str, quote: str) -> Iterator[list[str]]:
             if fields:
                 yield [field.replace(_STAND_IN, "\r") for field in fields]
     except csv.Error as error:
-        start = next(itertools.islice(io.StringIO(text, newline=""), read, None), "")
+        start = next(itertools.islice(_lines(text), read, None), "")
         raise UnpairedQuotes(read + 1, excerpt(start), error) from None
+
+
+def _lines(text: str) -> Iterator[str]:
+    return (match.group() for match in _LINE.finditer(text))
 
 
 def _find_sep(text: str, quote: str) -> str:

@@ -26,7 +26,7 @@ from utils.records.tables import Table
 
 EXTRACTION_INSTRUCTION = "Extract the people, organisations, places and things from the text."
 TYPED_INSTRUCTION = "Extract the phrases of these types from the text: {types}."
-TAG = re.compile(r"O|[BIESLU]-\S+")  # of a token: outside, or the place in a phrase and its type
+TAG = re.compile(r"[Oo]|[BIESLUbieslu]-\S+")  # of a token: outside, or the place in a phrase and its type
 LOOKED_AT = 200  # rows that are enough to know the form of a file
 
 

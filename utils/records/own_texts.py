@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from utils.records.conversion import Record
 from utils.records.questions import QUESTION_INSTRUCTION
+from utils.records.turns import turns_of
 
 SHARED = 20  # an instruction that this many records share describes their task, not one of them
 FEW_WORDS = 3  # a text of so many words ("No input", "yes") is shared by chance
@@ -15,7 +16,8 @@ _SHARE = 20  # one in so many instructions has that wording, at least
 def own_texts(records: Sequence[Record], about: Sequence[int] | None = None) -> list[str]:
     """For each record the text that tells it from the others of its task.
 
-    That is the input where the instruction is that of a whole task, the output of a document, the instruction where
+    That is a conversation without its last answer and without a system message that many share, the input where the
+    instruction is that of a whole task, the output of a document, the instruction where
     the input is a context that several are asked about (see `contexts`), and instruction and input together
     else; from instructions the wording is taken that many of them share. With a shared instruction left in, all
     short reviews would look alike, with its wording ("Answer the question with words from the text: …") all
@@ -36,7 +38,8 @@ def own_texts(records: Sequence[Record], about: Sequence[int] | None = None) -> 
 
     def own(record: Record, context: int) -> str:
         if record.history:
-            return "\n".join([turn.content for turn in record.history] + [record.instruction])
+            told = [turn.content for turn in record.history if turn.role != "system" or turn.content not in of_tasks]
+            return "\n".join([*told, record.instruction])
         if record.task == "document" or not (record.input.strip() or record.instruction.strip()):
             return record.output
         if has_own_input(record, context):
@@ -71,7 +74,8 @@ def contexts(records: Sequence[Record]) -> list[int]:
 
 
 def similar_records(records: Sequence[Record], about: Sequence[int] | None = None) -> list[tuple[int, int, float]]:
-    """Pairs `(i, j, similarity)` of records with nearly the same own text, about the same context if there is one.
+    """Pairs `(i, j, similarity)` of records with nearly the same own text, about the same context if there is one, and
+    of conversations of which one goes on where the other ends.
 
     Args:
         about: `contexts(records)`, where it is known already.
@@ -84,7 +88,34 @@ def similar_records(records: Sequence[Record], about: Sequence[int] | None = Non
     from utils.records.similarity import near_duplicates
 
     about = contexts(records) if about is None else about
-    return near_duplicates(own_texts(records, about), within=about)
+    pairs = near_duplicates(own_texts(records, about), within=about)
+    known = {(i, j) for i, j, _ in pairs}
+    return sorted(pairs + [(i, j, 1.0) for i, j in continued(records) if (i, j) not in known])
+
+
+def continued(records: Sequence[Record]) -> list[tuple[int, int]]:
+    """Pairs `(i, j)`, i < j, of conversations: the whole of one is how the other begins, as in a file that holds a chat
+    after each of its answers. Of greetings, `FEW_WORDS` or less, that is chance."""
+    from utils.records.similarity import words
+
+    if not any(record.history for record in records):
+        return []
+
+    def told(record: Record) -> tuple[str, ...]:
+        return tuple(turn.content.strip() for turn in turns_of(record))
+
+    whole: dict[tuple[str, ...], int] = {}
+    for row, record in enumerate(records):
+        if record.task not in ("classification", "extraction", "question", "document"):
+            whole.setdefault(told(record), row)
+    pairs = set()
+    for row, record in enumerate(records):
+        turns = told(record) if record.history else ()
+        for end in range(2, len(turns)):
+            other = whole.get(turns[:end])
+            if other is not None and other != row and len(words(" ".join(turns[: end - 1]))) > FEW_WORDS:
+                pairs.add((min(other, row), max(other, row)))
+    return sorted(pairs)
 
 
 def label_sets(records: Sequence[Record]) -> dict[str, Counter[str]]:
@@ -114,8 +145,10 @@ def label_sets(records: Sequence[Record]) -> dict[str, Counter[str]]:
 
 
 def task_instructions(records: Sequence[Record]) -> set[str]:
-    """The instructions that describe a task: those of labels or phrases, and what `SHARED` records have in common."""
+    """The instructions that describe a task: those of labels or phrases, and what `SHARED` records have in common, the
+    system messages of conversations included."""
     counts = Counter(record.instruction for record in records)
+    counts.update(turn.content for record in records for turn in record.history[:1] if turn.role == "system")
     declared = {record.instruction for record in records if record.task in ("classification", "extraction")}
     return declared | {instruction for instruction, count in counts.items() if count >= SHARED}
 

@@ -114,10 +114,14 @@ def _shared_shingles(texts: Sequence[str], within: Sequence[int] | None) -> tupl
 
     `ids[starts[i]:starts[i + 1]]` are the shared ones of text i, ascending; the rarer in all texts, the lower.
     """
-    chunks = list(_hashed_shingles(texts, within))
-    owner = np.concatenate([np.zeros(0, np.int32)] + [chunk[0] for chunk in chunks])
-    keys = np.concatenate([np.zeros(0, np.uint64)] + [chunk[1] for chunk in chunks])
-    del chunks
+    owners, hashes = [np.zeros(0, np.int32)], [np.zeros(0, np.uint64)]
+    for some_owners, some_hashes in _hashed_shingles(texts, within):
+        owners.append(some_owners)
+        hashes.append(some_hashes)
+    owner = np.concatenate(owners)
+    owners.clear()  # of a million texts each list holds hundreds of megabytes
+    keys = np.concatenate(hashes)
+    hashes.clear()
     sizes = np.zeros(len(texts), dtype=np.int64)
     owners, shingles, counts = [], [], [np.zeros(0, np.int64)]
     width = 2**64 // _PARTS

@@ -51,11 +51,17 @@ def split(records: Sequence[Record], *, test_fraction: float = 0.2, seed: int = 
     asked = test_fraction * len(records)
     if len(test) < max(1, 0.8 * asked - 1):
         largest = max(map(len, members.values()), default=0)
-        why = (
-            f"near-duplicates and groups tie {counted(len(records), 'record')} into {counted(len(members), 'cluster')}"
-            f", the largest of {largest:,}, which leaves {counted(len(test), 'test record')} instead of {asked:,.0f}: "
-            "drop duplicates and very short texts first (apply_safe_fixes), leave out the group, or pass more records"
-        )
+        groups = Counter(record.group for record in records if record.group)
+        group, size = groups.most_common(1)[0] if groups else ("", 0)
+        if size > 0.8 * largest:  # then texts have little to do with it
+            tie = f"{counted(size, 'record')} of {len(records):,} belong to the group {group!r}"
+            way = "choose another group, or leave it out"
+        else:
+            tie = f"near-duplicates and groups tie {counted(len(records), 'record')} into "
+            tie += f"{counted(len(members), 'cluster')}, the largest of {largest:,}"
+            way = "drop duplicates and very short texts first (apply_safe_fixes), leave out the group, or pass more "
+            way += "records"
+        why = f"{tie}, which leaves {counted(len(test), 'test record')} instead of {asked:,.0f}: {way}"
         if len(test) < max(1, asked / 10):
             raise DataError(why)
         warnings.warn(why, stacklevel=2)

@@ -146,7 +146,8 @@ def _tag_name(tag: Any, names: Sequence[str]) -> str:
         tag = names[tag]
     if not TAG.fullmatch(str(tag)):
         raise Reject(f"tag {str(tag)[:30]!r} is neither 'O' nor like 'B-PER'")
-    return tag
+    place, dash, kind = str(tag).partition("-")
+    return place.upper() + dash + kind
 
 
 def _tagged_phrases(words: Sequence[str], marks: Sequence[str]) -> list[tuple[str, str]]:

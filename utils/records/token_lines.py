@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ class _Lines:
     sentences: list[list[list[str]]]
     width: int
     names: list[str]
+
+    @cached_property
+    def counted(self) -> bool:
+        """Are all lines numbered like parts ("1-1", "0-4"), as annotation tools do it? Then none is a part."""
+        first = [fields[0] for fields in _every(self)]
+        return sum(_PART.fullmatch(field) is not None for field in first) > 0.9 * len(first) > 0
+
+    def is_part(self, fields: Sequence[str]) -> bool:
+        """Does this line stand for others, or for no word of the text?"""
+        return not self.counted and _PART.fullmatch(fields[0]) is not None
 
     def position(self, column: str | int, argument: str) -> int:
         """The position of a column that is given by position, from the end if negative, or by name."""
@@ -60,7 +71,7 @@ def has_tags(source: Any, tags: str | int | None, encoding: str) -> bool:
         at = lines.position(-1 if tags is None else tags, "tags")
     except DataError:
         return False
-    tokens = [fields for fields in _every(lines) if len(fields) > max(at, 1) and not _PART.fullmatch(fields[0])]
+    tokens = [fields for fields in _every(lines) if len(fields) > max(at, 1) and not lines.is_part(fields)]
     marks = [TAG.fullmatch(fields[at]) for fields in tokens]
     return sum(mark is not None for mark in marks) > 0.9 * len(marks) > 0
 
@@ -79,7 +90,7 @@ def read_token_lines(path: Path, tokens: str | int | None, tags: str | int | Non
             f"{path.name} holds {len(lines.sentences[0]):,} tokens and no blank line between sentences",
             Pass("sentence", "<the column that numbers the sentences>"),
         )
-    rows = [row for sentence in lines.sentences if (row := _sentence(sentence, lines.width, token_at, tag_at))]
+    rows = [row for sentence in lines.sentences if (row := _sentence(sentence, lines, token_at, tag_at))]
     others = [at for at in range(lines.width) if at not in (token_at, tag_at)]
     return Table(
         path.name, ["tokens", "tags"], lambda: iter(rows), left_out=tuple(_described(lines, at) for at in others)
@@ -123,15 +134,15 @@ def _every(lines: _Lines) -> Iterator[list[str]]:
 
 
 def _sentence(
-    lines: Sequence[list[str]], width: int, token_at: int, tag_at: int
+    sentence: Sequence[list[str]], lines: _Lines, token_at: int, tag_at: int
 ) -> dict[str, list[str]] | BadRow | None:
     tokens, tags = [], []
-    for fields in lines:
+    for fields in sentence:
         if len(fields) < 2:
             return BadRow("a line without a tag", " ".join(fields))
-        if len(fields) != width:
-            return BadRow(f"a line of {len(fields)} columns instead of {width}", " ".join(fields))
-        if token_at > 0 and _PART.fullmatch(fields[0]):
+        if len(fields) != lines.width:
+            return BadRow(f"a line of {len(fields)} columns instead of {lines.width}", " ".join(fields))
+        if token_at > 0 and lines.is_part(fields):
             continue
         tokens.append(fields[token_at])
         tags.append(fields[tag_at])
@@ -142,13 +153,13 @@ def _refuse_numbers(lines: _Lines, tags: str | int | None) -> None:
     """The first column may count the tokens, and the token stand in the second."""
 
     def counts(sentence: list[list[str]]) -> bool:
-        numbers = [fields[0] for fields in sentence if not _PART.fullmatch(fields[0])]
+        numbers = [fields[0] for fields in sentence if not lines.is_part(fields)]
         if not all(number.isdecimal() for number in numbers):
             return False
         return all(int(after) == int(before) + 1 for before, after in zip(numbers, numbers[1:], strict=False))
 
     long = [sentence for sentence in lines.sentences if len(sentence) > 1] or lines.sentences
-    if sum(map(counts, long)) < 0.9 * len(long):
+    if not lines.counted and sum(map(counts, long)) < 0.9 * len(long):
         return
     ways = [Pass("tokens", "1")] if lines.width > 2 else []
     marked = [at for at in range(2, lines.width) if all(_is_tag(fields, at) for fields in _every(lines))]

@@ -1,4 +1,7 @@
-"""Committed notebooks hold nothing that changes from run to run, or that names a machine."""
+"""Committed notebooks hold nothing that changes from run to run, or that names a machine.
+
+A module of its own: the runner cleans with it, and the tests ask whether it was done.
+"""
 
 import nbformat
 

@@ -1,18 +1,17 @@
 """Count what `data/` holds: `python -m utils.series.data_cards`, after any change of a dataset.
 
-It writes the tables of `data/README.md` and `data/checksums.txt`. What this module does not do: change a row.
+It writes the tables of `data/README.md` and `data/checksums.txt`; no row is changed.
 """
 
 import csv
 import hashlib
-import json
 import sys
 from collections import Counter
 from pathlib import Path
 from statistics import median
 
-from utils.files import ROOT
-from utils.series.readme import with_part
+from utils.files import ROOT, read_json, read_jsonl
+from utils.series.pages import with_part
 
 DATA = ROOT / "data"
 TABLE = "<!-- datasets: counted by utils/series/data_cards.py -->", "<!-- datasets: end -->"
@@ -22,6 +21,8 @@ EXTRA = {  # what is measured or shown apart from the splits
     "hotel_reviews_terse_test.csv": "reviews in another manner, a second test set",
     "article_examples.jsonl": "lists of names and requests for time off, as in the article",
     "general_questions.jsonl": "questions that training must not make worse",
+    "bare_texts.jsonl": "texts that notebook 06 writes instructions for, with hidden references",
+    "forward_pairs_test.jsonl": "pairs that its forward models are measured on",
     "messy_reviews.csv": "the dirty file of notebook 01",
     "support_messages.jsonl": "the file that stands for the reader's own in notebook 07",
     "support_messages_test.jsonl": "what it is tested with",
@@ -37,8 +38,7 @@ def read_rows(path: Path) -> list[dict]:
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
-    text = path.read_text(encoding="utf-8")
-    return json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.split("\n") if line]
+    return read_json(path) if path.suffix == ".json" else read_jsonl(path)
 
 
 def load_rows(name: str, split: str = "training", *, folder: Path = DATA) -> list[dict]:

@@ -1,11 +1,10 @@
-"""Write the parts of README.md that come from elsewhere: `python -m utils.series.readme`, the end of `make notebooks`.
+"""Write the parts of README.md and docs/ that come from elsewhere: `python -m utils.series.readme`.
 
-The examples and scores are what notebooks 04 and 05 printed and recorded, the table of notebooks is what their first
-cells say, the figures of a GPU are those of the results file that `tests/benchmarks/gpu.py` left, and the picture shows
-`FLOW`. Notebooks are not run here: the committed ones are read.
+`make notebooks` ends with it. The committed notebooks are read: the examples and scores are what 04 and 05 printed and
+recorded, the table of notebooks is what their first cells say. The pages of docs/ get the tables of `pages`, and the
+picture shows `FLOW`.
 """
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -17,18 +16,17 @@ import nbformat
 from utils.files import ROOT
 from utils.notebook import read_results
 from utils.series.flow import PICTURE, flow_svg
-from utils.series.running import find_notebooks
-from utils.series.setup_cell import address_in, badge
+from utils.series.pages import with_part, written_pages
+from utils.series.running import find_notebooks, parameters_of
+from utils.series.sections import relinked
+from utils.series.setup_cell import address_in, readme_with_address
+from utils.series.shown_answers import shown_answers
 
 EXAMPLES = "<!-- examples: written by `make notebooks` -->", "<!-- end of examples -->"
 MISMATCH = "<!-- mismatch: written by `make notebooks` -->", "<!-- end of mismatch -->"
 RESULTS = "<!-- results: written by `make notebooks` -->", "<!-- end of results -->"
-GPU = "<!-- gpu: written by `make notebooks` -->", "<!-- end of gpu -->"
-GPU_RESULTS = Path("tests") / "benchmarks" / "gpu-training.json"
 NOTEBOOKS = "<!-- notebooks: written by `make notebooks` -->", "<!-- end of notebooks -->"
 SHOWN = {"labels": "A hotel review", "phrases": "A sentence", "reverse": "A document"}  # as notebook 04 calls the tasks
-# The first row of `answers_table` as text: what was shown, what was wanted, and two answers after their signs.
-ANSWERS = r"(.+?)\n {4}wanted: .+?\n {2}\S [^:\n]+: +(.*?)\n {2}\S [^:\n]+: +(.*?)(?:\n\n|\s*\Z)"
 ROWS = {  # what a reader of the table sees: the recorded name, without its prefix
     "Hotel reviews: the right label": "label_accuracy",
     "Names and places: F1 of exact phrases": "span_f1",
@@ -44,7 +42,7 @@ METHODS = {  # prefix of the recorded name: head of its column
     "simple": "TF-IDF, dictionary or nearest row",
     "tuned": "fine-tuned",
 }
-FORMS = {  # what the adapter is asked with: the recorded name of its cost, behind the name of the task
+FORMS = {  # what the adapter is asked with: the recorded name of its cost, after the name of the task
     "without the preamble": "no_preamble",
     "with the sentence wrapped, as the article prints it": "the_article_s_wrapped_line",
     "without the newline after `### Response:`": "no_newline_after_the_marker",
@@ -54,14 +52,16 @@ FORMS = {  # what the adapter is asked with: the recorded name of its cost, behi
     "with the bare text": "bare_user_input",
 }
 MEASURED = {"reverse": "slot_recall", "phrases": "span_f1", "labels": "label_accuracy"}
-TASKS = {"reverse": "slots of instructions", "phrases": "F1 of phrases", "labels": "right labels"}
+TASKS = {"reverse": "names, dates, places in instructions", "phrases": "F1 of phrases", "labels": "right labels"}
 GOALS = {  # after it you can …
     "01": "bring rows, phrases, documents and instruction files into one form, and see what is wrong with them",
     "02": "render a record in two directions, and point at the token where the prompt ends and the answer begins",
     "03": "train adapters on a 4-bit model with `SFTTrainer`, with the loss where you want it",
     "04": "ask with the template of the training, cut the answer cleanly, and score the model among its opponents",
     "05": "say what a score is worth, and what a wrong template costs",
+    "06": "let a reverse model write instructions for bare texts, curate them, and train a forward model on them",
     "07": "go from a file of your own to an adapter and a report, in a notebook or as a job",
+    "08": "merge the adapter, export it for llama.cpp and Ollama, serve it, and check that the answers stay the same",
 }
 
 
@@ -71,19 +71,15 @@ def examples(notebook: Path) -> str:
     Raises:
         ValueError: the notebook does not show one of the tasks; execute it again.
     """
-    cells = nbformat.read(notebook, as_version=4).cells
-    lines = []
+    lines = ["| | the text | the base, asked in its own form | fine-tuned |", "|---|---|---|---|"]
     for task, what in SHOWN.items():
-        found = [cell for cell in cells if cell.cell_type == "code" and cell.source.endswith(f'show("{task}")')]
-        outputs = [output for cell in found for output in cell.outputs]
-        printed = "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
-        match = re.match(ANSWERS, printed, re.DOTALL)
-        if not match:
+        rows = shown_answers(notebook, task)
+        if not rows:
             raise ValueError(f"{notebook.name} prints no answers with show({task!r}): execute it again")
-        text, before, after = (" ".join(part.split()) for part in match.groups())
-        lines += [f"| {what} | {_cell(text)} |", f"| the base, asked in its own form | {_cell(before)} |"]
-        lines += [f"| **after fine-tuning** | **{_cell(after)}** |"]
-    return "\n".join(["| | |", "|---|---|", *lines])
+        text, _, *signed = (" ".join(cell.split()) for cell in rows[0].values())
+        before, after = (answer.partition(" ")[2] for answer in signed)
+        lines.append(f"| {what} | {_cell(text)} | {_cell(before)} | **{_cell(after)}** |")
+    return "\n".join(lines)
 
 
 def _cell(text: str) -> str:
@@ -103,6 +99,12 @@ def results_table(notebook: Path) -> str:
         best = max(value for value in values.values() if value is not None)
         cells = ["" if v is None else f"**{v:.2f}**" if v == best else f"{v:.2f}" for v in values.values()]
         lines.append(f"| {words} | {' | '.join(cells)} |")
+    given = parameters_of(notebook)
+    many, fewer = (given[name][1] for name in ("test_rows_per_task", "base_rows_per_task"))
+    lines += [
+        "",
+        f"Asked about the first {many} test rows of each task; the base, which takes longer, about the first {fewer}.",
+    ]
     return "\n".join(lines)
 
 
@@ -114,7 +116,12 @@ def mismatch_table(notebook: Path) -> str:
     """
     results = read_results(notebook)
     heads = [f"{words} ({results[f'tuned_{task}_{MEASURED[task]}']:.2f})" for task, words in TASKS.items()]
-    lines = [f"| asked | {' | '.join(heads)} |", "|---|" + "---|" * len(TASKS)]
+    rows = parameters_of(notebook)["test_rows"][1]
+    lines = [
+        f"Greedy answers of the one adapter that notebook 03 trained, to the first {rows} test rows of each task:",
+        "",
+    ]
+    lines += [f"| asked | {' | '.join(heads)} |", "|---|" + "---|" * len(TASKS)]
     for words, form in FORMS.items():
         cells = []
         for task in TASKS:
@@ -130,12 +137,13 @@ def mismatch_table(notebook: Path) -> str:
 
 
 def notebook_table(paths: Sequence[Path]) -> str:
-    """A Markdown table of the notebooks: title, goal, time and need of a GPU as their first cells say, badge.
+    """A Markdown table of the notebooks: title, goal and time as their first cells say; with an address, badges.
 
     Raises:
         ValueError: a notebook whose first cell says no time, or for which `GOALS` has nothing.
     """
-    lines = ["| notebook | after it you can | time | GPU | |", "|---|---|---|---|---|"]
+    lines = ["| notebook | after it you can | time |", "|---|---|---|"]
+    address = "", ""
     for path in paths:
         cells = nbformat.read(path, as_version=4).cells
         first, number = cells[0].source, path.name[:2]
@@ -144,65 +152,27 @@ def notebook_table(paths: Sequence[Path]) -> str:
         if not (title and time and number in GOALS):
             raise ValueError(f"{path.name} needs a title, a line **Time**: … and a goal in utils/series/readme.py")
         [setup] = [cell.source for cell in cells if "setup" in cell.metadata.get("tags", [])]
-        gpu = "no" if "No GPU" in first else "yes"
-        link = f"[{title[1]}](notebooks/{path.name})"
-        lines.append(f"| {link} | {GOALS[number]} | {time[1]} | {gpu} | {badge(*address_in(setup), path.name)} |")
-    return "\n".join(lines)
-
-
-def gpu_table(file: Path) -> str:
-    """Markdown tables of what a GPU showed: our settings beside the guide's, and memory beside its estimate."""
-    found = json.loads(file.read_text(encoding="utf-8"))
-    [guide] = found["guide"]
-    same = {key: guide[key] for key in ("model", "rows_at_a_time", "activation_checkpointing", "length")}
-    [ours] = [row for row in found["ours"] if same.items() <= row.items()]
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    lines = [
-        f"Measured on one {found['device']} on {found['date']} ({versions}), with a model of the exact shape of",
-        f"{guide['model']} and random weights, {guide['rows_at_a_time']} rows of {guide['length']:,} tokens at a time:",
-        "",
-        "| QLoRA, rank 64 | tokens/s | peak memory | share of the GPU's FLOPs |",
-        "|---|---|---|---|",
-    ]
-    for words, row in (("the guide's settings", guide), ("`fine_tune`'s settings", ours)):
-        speed, use = f"{row['tokens_per_second']:,}", f"{row['flops_utilisation']:.0%}"
-        lines.append(f"| {words} | {speed} | {row['peak_gib']:.1f} GiB | {use} |")
-    lines += ["", "| `memory.estimate` | rows × tokens | checkpointing | estimate | peak |", "|---|---|---|---|---|"]
-    for row in found["ours"]:
-        size = f"{row['rows_at_a_time']} × {row['length']:,}"
-        memory = f"{row['estimated_gib']:.1f} GiB | {row['peak_gib']:.1f} GiB"
-        lines.append(f"| {row['model']} | {size} | {'yes' if row['activation_checkpointing'] else 'no'} | {memory} |")
-    return "\n".join(lines)
-
-
-def with_part(readme: str, markers: tuple[str, str], part: str) -> str:
-    """`readme` with `part` between its two markers.
-
-    Raises:
-        ValueError: a marker is missing.
-    """
-    before, begin, rest = readme.partition(markers[0])
-    _, end, after = rest.partition(markers[1])
-    if not (begin and end):
-        raise ValueError(f"README.md has lost a marker: {markers[0] if not begin else markers[1]}")
-    return f"{before}{begin}\n{part}\n{end}{after}"
+        address = address_in(setup)
+        lines.append(f"| [{title[1]}](notebooks/{path.name}) | {GOALS[number]} | {time[1]} |")
+    return readme_with_address("\n".join(lines), *address)
 
 
 def written(readme: str) -> str:
-    """README.md's text with its tables as the committed notebooks have it."""
+    """README.md's text with its tables and its links to sections as the committed notebooks have them."""
     [inference] = find_notebooks(["04"])
     [evaluation] = find_notebooks(["05"])
     readme = with_part(readme, EXAMPLES, examples(inference))
     readme = with_part(readme, RESULTS, results_table(inference))
     readme = with_part(readme, MISMATCH, mismatch_table(evaluation))
-    readme = with_part(readme, GPU, gpu_table(ROOT / GPU_RESULTS))
-    return with_part(readme, NOTEBOOKS, notebook_table(find_notebooks()))
+    return relinked(with_part(readme, NOTEBOOKS, notebook_table(find_notebooks())), ROOT)
 
 
 def main() -> int:
     """The command; returns its exit status."""
     path = ROOT / "README.md"
     path.write_text(written(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, text in written_pages().items():
+        page.write_text(text, encoding="utf-8")
     (ROOT / PICTURE).write_text(flow_svg(), encoding="utf-8")
     return 0
 

@@ -52,10 +52,11 @@ def parameters_of(path: Path) -> dict[str, tuple[type, Any, str]]:
     """The parameters of a notebook, by name: type, default and comment of each line of its `parameters` cell."""
     from papermill import inspect_notebook
 
-    return {
-        name: (TYPES[entry["inferred_type_name"]], ast.literal_eval(entry["default"]), entry["help"])
-        for name, entry in inspect_notebook(_as_it_is(path)).items()
-    }
+    found = {}
+    for name, entry in inspect_notebook(_as_it_is(path)).items():
+        default = ast.literal_eval(entry["default"])  # somebody may have added a line without a type
+        found[name] = TYPES.get(entry["inferred_type_name"], type(default)), default, entry["help"]
+    return found
 
 
 def read_parameters(path: Path, given: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 Your own data needs none of this: convert it with `utils.records`, as notebook 01 shows.
 """
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from utils.evaluation import wanted
-from utils.files import ROOT
+from utils.files import ROOT, read_jsonl
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
 from utils.records import Conversion, Record, from_documents, from_instructions, from_labels, from_phrases
 
@@ -66,14 +65,14 @@ def load_tasks(folder: Path = DATA, *, evaluate_on: Literal["test", "dev"] = "te
         "reverse": _both(folder, "documents.jsonl", evaluate_on, from_documents),
         "instructions": _both(folder, "instructions.json", evaluate_on, from_instructions),
     }
-    lines = (folder / f"documents_{evaluate_on}.jsonl").read_text(encoding="utf-8").strip().split("\n")
+    documents = read_jsonl(folder / f"documents_{evaluate_on}.jsonl")
     return {
         name: Task(
             name=name,
             template=REVERSE_INSTRUCTION if name == "reverse" else ALPACA,
             train=train.records,
             test=test.records,
-            slots=[json.loads(line).get("slots", []) for line in lines] if name == "reverse" else [],
+            slots=[row.get("slots", []) for row in documents] if name == "reverse" else [],
             labels=LABELS if name == "labels" else (),
         )
         for name, (train, test) in pairs.items()

@@ -1,4 +1,4 @@
-"""The exported model behind an OpenAI-compatible address, and whether it still gives the same answers.
+"""The exported model at an OpenAI-compatible address, and whether it still gives the same answers.
 
 >>> with serve("outputs/adapter-f16.gguf") as address:  # doctest: +SKIP
 ...     answers = complete(address, encode_prompts(records, template, tokenizer))

@@ -1,4 +1,7 @@
-"""How far two forms of one model are apart: their logits on the same prompts, and the answers that come of them."""
+"""How far two forms of one model are apart: their logits on the same prompts, and the answers that come of them.
+
+A module of its own: it knows torch models, and the rest of this folder llama.cpp.
+"""
 
 from collections.abc import Sequence
 

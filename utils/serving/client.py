@@ -1,7 +1,6 @@
 """Ask an OpenAI-compatible server many things at once, over HTTP; every question gets its answer, or an error says why.
 
-Only the standard library: a reader's own programme would use the `openai` package, as the notebook shows. What this
-module does not do: start a server (`server`).
+Only the standard library: a reader's own programme would use the `openai` package, as the notebook shows.
 """
 
 import json

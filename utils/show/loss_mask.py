@@ -16,7 +16,8 @@ IGNORED = -100
 # the darker ones in print, and green and red of such different lightness stay apart for colour-blind readers.
 TRAINED = "background:#17693a;color:#fff;border:1px solid #0b3d20;padding:0 1px;text-decoration:underline"
 MASKED = "background:#fbe3df;color:#4a1a12;border:1px dotted #b0563f;padding:0 1px;text-decoration:none"
-BORDER = '<span style="font-size:0"> | </span>'  # without styles the boxes are gone, and this is seen instead
+SEAM = " ¦ "  # between tokens; | is a token of many chat templates
+BORDER = f'<span style="font-size:0">{SEAM}</span>'  # without styles the boxes are gone, and this is seen instead
 
 
 def loss_mask(row: Mapping[str, Sequence[int]], tokenizer: "Tokenizer", *, ids: bool = False) -> View:
@@ -44,9 +45,10 @@ def loss_mask(row: Mapping[str, Sequence[int]], tokenizer: "Tokenizer", *, ids: 
             label = escape(visible(text).replace("\n", "")) + number
             chips.append(f'<{tag} style="{style}" title="id {index}">{label}</{tag}>' + BORDER + "<br>" * lines)
             shown.append(visible(text).replace("\n", "") + (f"({index})" if ids else ""))
-        plain.append(("masked : " if masked else "TRAINED: ") + " | ".join(shown))
-    legend = f'<span style="{MASKED}">masked: read, not learned</span> <ins style="{TRAINED}">trained: has a loss</ins>'
-    body = f'<code style="background:none;white-space:normal;line-height:1.8">{"".join(chips)}</code>'
+        plain.append(("masked : " if masked else "TRAINED: ") + SEAM.join(shown))
+    legend = f'<span style="{MASKED}">masked: read, not learned</span>{BORDER}&nbsp;'
+    legend += f'<ins style="{TRAINED}">trained: has a loss</ins>'
+    body = f'<samp style="font-family:monospace;line-height:1.8">{"".join(chips).removesuffix(BORDER)}</samp>'
     return View(f"<div><p>{legend}</p><p>{body}</p></div>", "\n".join(plain))
 
 
@@ -60,7 +62,7 @@ def token_texts(ids: Sequence[int], tokenizer: "Tokenizer") -> list[str]:
         decoded = tokenizer.decode(ids[start:end], skip_special_tokens=False, clean_up_tokenization_spaces=False)
         whole = decoded.startswith(shown) and not decoded.endswith("\ufffd")
         texts.append(decoded[len(shown) :] if whole else f"‹{tokenizer.convert_ids_to_tokens(index)}›")
-        if whole:  # the next token is decoded behind this one alone: that is context enough, and keeps the time linear
+        if whole:  # the next token is decoded after this one alone: that is context enough, and keeps the time linear
             start = end - 1
             shown = tokenizer.decode([index], skip_special_tokens=False, clean_up_tokenization_spaces=False)
     return texts

@@ -7,6 +7,8 @@ from html import escape
 from utils.show.view import INK, RAISED, View
 from utils.text import visible
 
+# In <samp>: where styles are stripped, <pre> would not wrap, and GitHub lets <code> have no line ends.
+TEXT = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere"
 MARKS = ("#ffd54f", "#81d4fa", "#ce93d8", "#a5d6a7")
 
 
@@ -33,9 +35,9 @@ def side_by_side(texts: Mapping[str, str], *, marks: Mapping[str, str] | None = 
                 style = f"background:{colours[match[0]]};color:{INK}"
                 html += f'<mark style="{style}">{escape(value)}<sup style="{RAISED}">{escape(name)}</sup></mark>'
                 flat += f"[{name}: {value}]"
-        heads += f'<th style="text-align:left">{escape(title)}</th>'
-        cells += '<td style="vertical-align:top;text-align:left">'
-        cells += f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere">{html}</pre></td>'
+        heads += f'<th align="left" style="text-align:left">{escape(title)}</th>'
+        cells += '<td align="left" valign="top" style="vertical-align:top;text-align:left">'
+        cells += f'<samp style="{TEXT}">{html.replace(chr(10), "<br>")}</samp></td>'
         plain.append(f"{title}\n  " + flat.replace("\n", "\n  "))
     table = f'<table style="table-layout:fixed;width:100%"><tr>{heads}</tr><tr>{cells}</tr></table>'
     return View(table, "\n".join(plain))

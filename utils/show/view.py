@@ -1,6 +1,7 @@
 """HTML with a plain-text form beside it, for terminals, screen readers and printed logs.
 
 GitHub strips all styles from HTML, so nothing is said by colour alone. Everything that comes from data is escaped.
+A module of its own, since all the others of this folder stand on it.
 """
 
 INK = "#222"

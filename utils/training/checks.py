@@ -1,7 +1,6 @@
 """What is checked before a training run: the rows, the output folder, and what to say if GPU memory runs out.
 
-What this module does not do: watch the run itself (`trainer`), or keep adapters for use
-(`utils.adapters`).
+What goes wrong during the run is noticed by `trainer`.
 """
 
 import hashlib

@@ -1,35 +1,28 @@
 """Fine-tune with QLoRA: adapters on every linear layer of a frozen base (https://arxiv.org/abs/2305.14314).
 
-`SFTTrainer` does the work. This module gives it settings that fit the device, adapters in fp32, checkpoints from
-which a run continues to the bit (`trainer`), and errors that name the rows. On a CPU a step is made short:
-what rows have in common is computed once (`shared_starts`), frozen weights are expanded once
-(`utils.models`), and only labelled tokens meet the vocabulary.
+TRL's `SFTTrainer` does the work (`sft`). This module checks what it is given, gives it settings that fit the device,
+and adapters in fp32. On a CPU a step is made short: what rows have in common is computed once (`shared_starts`), frozen
+weights are expanded once (`utils.models`), and only labelled tokens meet the vocabulary.
 """
 
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import datasets
-import torch
 from peft import LoraConfig
-from peft.optimizers import create_loraplus_optimizer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from trl import SFTConfig, SFTTrainer
-from trl.trainer import utils as trl_utils
 
-from utils.models import Device, expanded_for_training, find_device, keep_freed_memory, quiet_peft
+from utils.models import find_device, quiet_peft
 from utils.training.best_weights import KeepBest
-from utils.training.checks import TrainingError, check_rows, claim_folder, out_of_memory, weights_hash
-from utils.training.result import History, OnLog, Plan, TrainingResult, collect_result, history
+from utils.training.checks import TrainingError, check_rows, claim_folder, weights_hash
+from utils.training.result import History, OnLog, Plan, TrainingResult
+from utils.training.sft import LoraTrainer, run, sft_config
 from utils.training.shared_starts import can_share
-from utils.training.trainer import SafeTrainer
 
 Row = Mapping[str, Any]  # input_ids and labels, or text
 
@@ -46,6 +39,7 @@ def fine_tune(
     batch_size: int = 16,
     micro_batch_size: int | None = None,
     rank: int = 16,
+    alpha: int | None = None,
     lora_plus: float = 1,
     loss_mean: Literal["token", "row"] = "token",
     seed: int = 42,
@@ -60,15 +54,17 @@ def fine_tune(
 
     Args:
         model: a base from `models.load_base`. It is changed in place: a second run needs a fresh one.
-        rows: `input_ids` and `labels` from `tokens.encode`; the trainer takes them as they are. A `weight` in every row
+        rows: `input_ids` and `labels` from `encode`; the trainer takes them as they are. A `weight` in every row
             makes it count more or less than 1: where tasks are mixed, a task with short answers needs it.
         output_dir: for checkpoints; those of an earlier run are removed unless `resume`.
-        heldout: rows to measure the loss on before training, about ten times during it, and at the end. The weights
-            with the lowest loss on them are the result, not the last ones.
+        heldout: rows to measure the loss on before training, about ten times during it, and at the end; less often
+            where that would take longer than the training. The weights with the lowest loss on them are the result,
+            not the last ones.
         batch_size: rows per optimiser step.
         micro_batch_size: rows per forward pass, a divisor of `batch_size` (default: all of it). Smaller ones need
             less memory and give the same result, up to rounding.
-        rank: of the adapter matrices; they are scaled by alpha / rank = 2.
+        rank: of the adapter matrices.
+        alpha: what the adapters add is scaled by alpha / rank (default: twice the rank).
         lora_plus: how many times as fast as A the matrices B learn (LoRA+, https://arxiv.org/abs/2402.12354). B starts
             at zero and has further to go; with 8, take a quarter of the learning rate.
         loss_mean: what the losses of a step are averaged over. "token": every labelled token counts alike, so a row
@@ -96,6 +92,7 @@ def fine_tune(
     if any(isinstance(module, BaseTunerLayer) for module in model.modules()):
         raise TrainingError("this model carries an adapter already: load a fresh base, or unload() the tuned model")
     micro_batch_size = micro_batch_size or batch_size
+    alpha = 2 * rank if alpha is None else alpha
     if batch_size % micro_batch_size:
         raise ValueError(f"batch_size {batch_size} is not a multiple of micro_batch_size {micro_batch_size}")
     if loss_mean not in ("token", "row"):
@@ -107,7 +104,7 @@ def fine_tune(
         activation_checkpointing = device.kind == "cuda"
     if share_starts is None:
         share_starts = device.kind == "cpu" and can_share(model)
-    config = _config(
+    config = sft_config(
         device,
         output_dir=str(output_dir),
         num_train_epochs=epochs,
@@ -117,27 +114,33 @@ def fine_tune(
         gradient_accumulation_steps=batch_size // micro_batch_size,
         activation_checkpointing=activation_checkpointing,
         eval_strategy="steps" if heldout else "no",
+        eval_steps=_between_measurements(epochs * len(rows), len(heldout)),
         save_steps=checkpoint_every or 0.1,  # below 1: a fraction of the run
         seed=seed,
     )
-    run = {"rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16]}
-    run |= {"base": weights_hash(model), "epochs": epochs, "learning_rate": learning_rate, "rank": rank, "seed": seed}
-    run |= {
+    decisive = {
+        "rows": hashlib.sha256(json.dumps([dict(row) for row in rows]).encode()).hexdigest()[:16],
+        "base": weights_hash(model),
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "rank": rank,
+        "seed": seed,
         "batch_size": batch_size,
         "micro_batch_size": micro_batch_size,
         "loss_mean": loss_mean,
         "lora_plus": lora_plus,
+        "alpha": alpha,
     }
-    checkpoint = claim_folder(output_dir, run, resume=resume)
+    checkpoint = claim_folder(output_dir, decisive, resume=resume)
     config.eval_on_start = bool(heldout) and checkpoint is None
     with quiet_peft():
-        trainer = _Trainer(
+        trainer = LoraTrainer(
             model=model,
             args=config,
             train_dataset=datasets.Dataset.from_list([dict(row) for row in rows]),
             eval_dataset=datasets.Dataset.from_list([dict(row) for row in heldout]) if heldout else None,
             processing_class=tokenizer,
-            peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+            peft_config=LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM"),
             callbacks=[*([KeepBest()] if heldout else []), *([OnLog(on_log)] if on_log else [])],
         )
     trainer.arrange_batches(loss_mean=loss_mean, share_starts=share_starts)
@@ -147,26 +150,13 @@ def fine_tune(
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:  # SFTTrainer made them bf16, where the steps of a small learning rate vanish
             parameter.data = parameter.data.float()
-    return _run(trainer, device, checkpoint, on_start)
+    return run(trainer, device, checkpoint, on_start)
 
 
-def _config(device: Device, **of_this_run: Any) -> SFTConfig:
-    """The settings of a run, and those that are the same in every run on this device."""
-    return SFTConfig(
-        warmup_steps=0.03,  # a fraction of the run
-        use_cpu=device.kind == "cpu",
-        bf16=device.autocast is torch.bfloat16,
-        fp16=device.autocast is torch.float16,
-        max_length=None,  # the rows were measured before; the trainer would cut them in silence
-        eval_steps=0.1,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # it would report a NaN as the loss of the step before
-        dataloader_pin_memory=device.kind == "cuda",
-        disable_tqdm=True,
-        report_to="none",
-        **of_this_run,
-    )
+def _between_measurements(rows_seen: float, heldout: int) -> float | None:
+    """The share of the run from one held-out loss to the next: a tenth, or more where measuring would take longer than
+    training, which costs about twice as much a row."""
+    return 1 / min(10, max(2, int(rows_seen / (2 * heldout)))) if heldout else None
 
 
 def fine_tune_on_text(
@@ -180,55 +170,3 @@ def fine_tune_on_text(
             completions and compares with that of `fine_tune`.
     """
     return fine_tune(model, tokenizer, [{"text": text} for text in texts], **settings)
-
-
-def _run(
-    trainer: "_Trainer", device: Device, checkpoint: str | None, on_start: Callable[[Plan], None] | None
-) -> TrainingResult:
-    first_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
-    if device.kind == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        keep_freed_memory()
-    started = time.perf_counter()
-    try:
-        with (
-            _score_labelled_positions_only(),
-            expanded_for_training(trainer.model, device.autocast or device.dtype),
-        ):
-            if on_start:
-                on_start(trainer.plan(first_step))
-            trainer.train(resume_from_checkpoint=checkpoint)
-            if trainer.eval_dataset is not None and "heldout_loss" not in history(trainer.state.log_history)[-1]:
-                trainer.evaluate()
-        best = KeepBest.restore(trainer) if trainer.eval_dataset is not None else trainer.state.global_step
-    except torch.OutOfMemoryError:
-        longest = max(map(len, trainer.train_dataset["input_ids"]))
-        raise TrainingError(out_of_memory(trainer.args, longest)) from None
-    return collect_result(trainer, first_step=first_step, best_step=best, seconds=time.perf_counter() - started)
-
-
-@contextmanager
-def _score_labelled_positions_only() -> Iterator[None]:
-    """Without Triton, TRL multiplies every position with the whole vocabulary, though most labels are -100.
-
-    Its reason is devices that compile for each shape; a CPU does not. The head was half of a training step there.
-    """
-    before, trl_utils._use_triton = trl_utils._use_triton, lambda device: True
-    try:
-        yield
-    finally:
-        trl_utils._use_triton = before
-
-
-class _Trainer(SafeTrainer, SFTTrainer):
-    """SFTTrainer with the safeguards in front, and a learning rate of their own for the matrices B."""
-
-    lora_plus = 1.0
-
-    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        if self.optimizer is None and self.lora_plus != 1:
-            kind, settings = self.get_optimizer_cls_and_kwargs(self.args)
-            ratio = {"loraplus_lr_ratio": self.lora_plus}
-            self.optimizer = create_loraplus_optimizer(self.model, kind, **settings, **ratio)
-        return super().create_optimizer(model)

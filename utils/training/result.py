@@ -1,7 +1,4 @@
-"""What a training run leaves behind: the model, its losses step by step, and the numbers for the model card.
-
-What this module does not do: train (`fine_tuning`), or draw the losses (`utils.show`).
-"""
+"""What a training run leaves: the model, its losses step by step, and the numbers for the model card."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +28,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run leaves behind.
+    """What a run leaves.
 
     Attributes:
         model: the base with its trained adapter, in eval mode, ready for `inference.generate`.
@@ -76,10 +73,14 @@ def collect_result(trainer: Trainer, *, first_step: int, best_step: int, seconds
 
 
 class OnLog(TrainerCallback):
-    """Calls a function with the history after each entry."""
+    """Calls a function with the history after each entry, and of a resumed run with what went before."""
 
     def __init__(self, on_log: Callable[[History], None]) -> None:
         self.call = on_log
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:
+        if state.log_history:
+            self.call(history(state.log_history))
 
     def on_log(self, args, state, control, **kwargs) -> None:
         self.call(history(state.log_history))

@@ -101,7 +101,7 @@ class SafeTrainer(Trainer):
         where = f"{name} {', '.join(map(str, numbers))}" if bad else "the batch as a whole"
         hint = "look at what they hold"
         if not all(parameter.isfinite().all() for parameter in model.parameters() if parameter.requires_grad):
-            hint = "the weights are no numbers any more: lower learning_rate"
+            hint = "the weights are not numbers any more: lower learning_rate"
         elif len(bad) == len(rows) > 1:
             hint = "every row of the batch, so the weights are gone: lower learning_rate"
         return f"the loss became {loss} at step {self.state.global_step + 1}, in {where}: {hint}"

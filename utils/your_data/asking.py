@@ -9,6 +9,7 @@ module does not do: read other files than its own and those that it is given.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from utils.errors import DataError
 from utils.files import read_json
 from utils.prompts import PromptTemplate
-from utils.records import Record
+from utils.records import Record, conversation_so_far, from_instructions
 from utils.your_data.asking_form import FORM
 
 if TYPE_CHECKING:
@@ -42,17 +43,19 @@ class Asker:
         self.model, self.tokenizer, self.form = model, tokenizer, form
         self.template = templates[form["template"]]
 
-    def __call__(self, text: str, *, input: str = "") -> dict[str, Any]:
+    def __call__(self, text: str | list[Mapping[str, Any]], *, input: str = "") -> dict[str, Any]:
         """The answer to one text: `answer` and, of labels, `probability`.
 
         Args:
-            text: as the model was trained to read it, without any prompt around it.
+            text: as the model was trained to read it, without any prompt around it. For a model of conversations also
+                what was said so far: `[{"role": "user", "content": …}, …]`, in the form of OpenAI or ShareGPT.
             input: what an instruction is about; only where the text is an instruction.
 
         Raises:
-            ValueError: the text is too long for the model.
+            ValueError: the text is too long for the model, or messages are not a conversation.
         """
-        return self._answers([self._record(text, input)])[0]
+        record = self._record(text, input) if isinstance(text, str) else self._so_far({"messages": text}, "messages")
+        return self._answers([record])[0]
 
     @property
     def has_header(self) -> bool:
@@ -109,10 +112,33 @@ class Asker:
             return self._record(row, "")
         if not isinstance(row, Mapping):
             raise DataError(f"a row is {type(row).__name__}, not a text or an object that holds one")
+        if self.form["field"] == "conversation":
+            return self._told(row)
         text = _found(row, self.form["columns"], joined=self.form["joined"])
         if self.form["field"] == "instruction":
             return self._record(_found(row, self.form["instruction_columns"]), text)
         return self._record(text or (_found(row, list(row)) if len(row) == 1 else ""), "")
+
+    def _told(self, row: Mapping[str, Any]) -> Record:
+        """The conversation so far that a row holds: messages, Alpaca's columns, or what the user says."""
+        cells = {str(name).casefold(): value for name, value in row.items()}
+        asked = next((name for name in self.form["instruction_columns"] if name.casefold() in cells), None)
+        column = next((name.casefold() for name in self.form["columns"] if name.casefold() in cells), None)
+        if column is None and asked:
+            row = {"system": self.form["instruction"]} | cells | {"output": "?"}
+            read = from_instructions([row], instruction=asked.casefold(), output="output")
+            if read.rejected:
+                raise DataError(read.rejected[0].reason)
+            return replace(read.records[0], output="")
+        value = cells[column] if column else next(iter(cells.values()), "") if len(cells) == 1 else ""
+        if isinstance(value, str) and not value.lstrip().startswith("["):
+            return self._record(value, "")
+        return self._so_far(cells, column or next(iter(cells)))
+
+    def _so_far(self, row: Mapping[str, Any], column: str) -> Record:
+        if self.form["field"] != "conversation":
+            raise DataError("this model was not trained on conversations: pass a text")
+        return conversation_so_far(row, column, system=self.form["instruction"])
 
     def _record(self, text: str, input: str) -> Record:
         if not text.strip():
@@ -123,6 +149,8 @@ class Asker:
                 return Record(self.form["instruction"], text, task=self.form["task"])
             case "output":
                 return Record("", output=text, task=self.form["task"])
+            case "conversation" if self.form["instruction"]:  # what the system says
+                return Record(self.form["instruction"], text, task=self.form["task"])
         return Record(text, input, task=self.form["task"])
 
 

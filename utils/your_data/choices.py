@@ -59,12 +59,15 @@ class Choices:
         return [choice.probability for choice in self.choices]
 
     def sentences(self) -> list[str]:
-        """What came of it."""
+        """What came of it and what it costs; nothing here depends on the clock."""
         fitted = f"Temperature {self.temperature:.2f}, fitted on {self.rows} validation rows"
-        error = f"expected calibration error {self.before:.3f} without it, {self.after:.3f} with it"
+        error = f"expected calibration error {self.before:.3f}"
+        none = f"No temperature, since there are no validation rows: {error}."
+        count = len(self.choices[0].log_probabilities)
         return [
             f"Accuracy of choosing a label, against that of writing one: {in_words(self.gain)}.",
-            f"{fitted if self.rows else 'No temperature, since there are no validation rows'}: {error}.",
+            f"{fitted}: {error} without it, {self.after:.3f} with it." if self.rows else none,
+            f"Every one of the {count} labels is weighed for every row: with more labels it takes longer.",
         ]
 
     def speed(self, written: float) -> str:

@@ -19,29 +19,25 @@ from utils.records import (
     from_documents,
     from_instructions,
     from_labels,
-    from_messages,
     from_phrases,
-    from_sharegpt,
     from_spans,
-    from_squad,
     from_tagged,
-    has_tags,
     has_token_rows,
     unfold_columns,
 )
+from utils.your_data.forms import from_questions, from_token_lines, from_turns, with_types
 from utils.your_data.headings import (
     SENTENCE,
     USUAL,
     Columns,
     found_among,
     in_parameters,
-    position,
     read_columns,
     usual,
 )
 from utils.your_data.parameters import as_list, as_mapping
 
-TASKS = ("classification", "extraction", "instructions", "documents")
+TASKS = ("classification", "extraction", "instructions", "documents", "conversation")
 MANY_LABELS = 25  # a list of more labels costs more tokens in every prompt than the texts themselves
 SHORT_INSTRUCTION = "Name the category of the text below."
 SEPARATORS = {"tab": "\t", r"\t": "\t"}  # what nobody can type as it is
@@ -84,7 +80,7 @@ def read_records(
     types = as_list(labels) or None
     options = {"encoding": encoding, "sep": SEPARATORS.get(separator, separator) or None, "quote": quote or None}
     with in_parameters(task):
-        if found := _from_token_lines(source, task, given, types, instruction, encoding):
+        if found := from_token_lines(source, task, given, types, instruction, encoding):
             return found
         table, given = read_columns(source, given, options)
         if given["column_labels"]:
@@ -92,9 +88,10 @@ def read_records(
             table = unfold_columns(table, columns=meaning, text="text", label="label")
             given |= {"text_column": ["text"], "answer_column": ["label"]}
         group = next(iter(given["group_column"]), None)
-        special = _converter_for(table, task)
-        if special and not given["text_column"] + given["answer_column"]:
-            return special(table)
+        if task in ("instructions", "conversation") and (found := from_turns(table, task, given, group)):
+            return found
+        if task == "extraction" and (found := from_questions(table, given, instruction)):
+            return found
         columns = {name: given[name] or usual(table, task, name) for name in USUAL[task]}
         text, answer = (next(iter(columns[name]), None) for name in ("text_column", "answer_column"))
         if task == "classification":
@@ -106,10 +103,10 @@ def read_records(
             if group is not None:
                 raise DataError(f"group_column is {group!r}, but documents are not grouped: leave it empty")
             return from_documents(table, text=text, instruction=answer)
-        if task == "instructions":
+        if task in ("instructions", "conversation"):
             [asked] = columns["instruction_column"]
             return from_instructions(table, instruction=asked, input=text, output=answer, group=group)
-        marks = {"types": types, "instruction": _with_types(instruction), "group": group}
+        marks = {"types": types, "instruction": with_types(instruction), "group": group}
         if given["sentence_column"] or has_token_rows(table, answer):
             sentence = next(iter(given["sentence_column"] or found_among(table, SENTENCE)), None)
             return from_tagged(table, tokens=text, tags=answer, sentence=sentence, **marks)
@@ -136,32 +133,6 @@ def locate(path: str) -> str:
     return path
 
 
-def _from_token_lines(
-    source: Any, task: str, given: Columns, types: list[str] | None, instruction: str, encoding: str
-) -> Conversion | None:
-    """What a file of token lines holds; None if it is not one."""
-    text, answer = (next(iter(given[name]), None) for name in ("text_column", "answer_column"))
-    tokens, tags = (None if name is None else position(name) for name in (text, answer))
-    if given["sentence_column"] or (task != "extraction" and text is not None):
-        return None
-    if not has_tags(source, tags, encoding):
-        return None
-    if task != "extraction":
-        raise DataError(f"{Path(source).name} has a token and its tag on each line: set task to extraction")
-    group = next(iter(given["group_column"]), None)
-    return from_tagged(
-        source, tokens=tokens, tags=tags, types=types, group=group, instruction=_with_types(instruction),
-        encoding=encoding,
-    )  # fmt: skip
-
-
-def _converter_for(table: Table, task: str) -> Any:
-    """For files whose columns say by themselves what they are: SQuAD and conversations."""
-    known = {"extraction": {"paragraphs": from_squad, "question": from_squad}}
-    known["instructions"] = {"messages": from_messages, "conversations": from_sharegpt}
-    return next((convert for column, convert in known.get(task, {}).items() if column in table.columns), None)
-
-
 def _from_labels(table: Table, text: list, label: str | int, instruction: str, **options: Any) -> Conversion:
     result = from_labels(table, text=text, label=label, instruction=instruction or None, **options)
     if not instruction and len({record.output for record in result.records}) > MANY_LABELS:
@@ -181,10 +152,6 @@ def _from_marked(table: Table, text: Any, answer: Any, tag_names: list[str] | No
         raise DataError(f"labels is {', '.join(types)}, but the phrases in {table.name} have no types: leave it empty")
     options["instruction"] = options["instruction"] or EXTRACTION_INSTRUCTION
     return from_phrases(table, text=text, phrases=answer, **options)
-
-
-def _with_types(instruction: str) -> str | None:
-    return instruction.replace("{labels}", "{types}") or None
 
 
 def _numbered(label_names: str) -> list[str] | None:

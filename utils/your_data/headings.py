@@ -23,9 +23,11 @@ USUAL = {  # column names to look for, in any case, where none is given
     },
     "documents": {"text_column": ("document", "text"), "answer_column": ("instruction",)},
 }
+CHATS = ("messages", "conversations", "conversation", "chat", "dialog", "dialogue")  # usual names of columns of turns
+USUAL["conversation"] = USUAL["instructions"]  # of a table that has none of these
 SENTENCE = ("sentence #", "sentence_id", "sentence_idx", "sent_id")  # usual names of the column that numbers sentences
 PARAMETERS = {  # the parameter that stands for an argument of the converters
-    **dict.fromkeys(("text", "tokens", "input", "context"), "text_column"),
+    **dict.fromkeys(("text", "tokens", "input", "context", "messages", "conversations"), "text_column"),
     **dict.fromkeys(("label", "phrases", "spans", "tags", "answers", "output"), "answer_column"),
     **dict.fromkeys(("labels", "types"), "labels"),
     **dict.fromkeys(("label_names", "tag_names"), "label_names"),
@@ -69,7 +71,7 @@ def usual(table: Table, task: str, parameter: str) -> list[str | int]:
     """
     names = USUAL[task][parameter]
     found = found_among(table, names)
-    if not found and (task, parameter) != ("instructions", "text_column"):  # an instruction may do without input
+    if not found and (names, parameter) != (USUAL["instructions"]["text_column"], "text_column"):  # may be left out
         ways = [f"set {parameter} to one of them"]
         ways += ["to its position, such as 0, if the file has no header line"] if table.has_header else []
         raise DataError(

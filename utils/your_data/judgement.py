@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def readable(name: str) -> str:
+    """The name of a score as people write it.
+
+    >>> readable("rouge_l"), readable("label_macro_f1")
+    ('ROUGE-L', 'label macro F1')
+    """
+    return name.replace("_", " ").replace("rouge l", "ROUGE-L").replace(" f1", " F1")
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The scores of a run and what they say.
@@ -63,7 +72,12 @@ class Judgement:
     def bars(self) -> dict[str, dict[str, Interval]]:
         """The first scores of every method, in the form of `show.bar_with_intervals`."""
         names = list(next(iter(self.scores.values())))[: 3 if self.kind == "extraction" else 2]
-        return {name.replace("_", " "): self.table[name.replace("_", " ")].to_dict() for name in names}
+        return {readable(name): self.table[name.replace("_", " ")].to_dict() for name in names}
+
+    def form(self) -> str:
+        """In what form the fine-tuned model answers: how often it ends by itself, how often it repeats the prompt."""
+        ended, echoed = (self.scores[TUNED][name].value for name in ("stop_rate", "echo_rate"))
+        return f"{ended:.0%} of the fine-tuned model's answers ended by themselves; {echoed:.0%} repeat the prompt."
 
     def numbers(self) -> dict[str, Any]:
         """Plain data for `metrics.json`."""
@@ -95,10 +109,16 @@ def judge(
     """
     kind = kind_of(records, template)
     main = MAIN[kind]
-    scores = {name: score(given, records[: len(given)], template, allowed=allowed) for name, given in answers.items()}
+    scores = {
+        name: score(given, records[: len(given)], template, allowed=allowed, stopped=stopped if name == TUNED else None)
+        for name, given in answers.items()
+    }
     against = differences(scores, main, seed=seed)
     rival = strongest(scores, main)
-    table = score_table(scores | ({CHOSEN: choices.score} if choices else {}), seed=seed)
+    shown = scores | {
+        TUNED: {name: one for name, one in scores[TUNED].items() if name not in ("stop_rate", "echo_rate")}
+    }
+    table = score_table(shown | ({CHOSEN: choices.score} if choices else {}), seed=seed)
     table.insert(0, "test rows", [len(answers.get(name, records)) for name in table.index])
     confused = None
     if kind == "classification":

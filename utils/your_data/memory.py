@@ -1,6 +1,6 @@
 """How much memory the training of a run needs, in a sentence; a model that cannot be measured ends nothing.
 
-What this module does not do: measure (`utils.models.estimate` does).
+A module of its own, between the estimate (`utils.models`), which raises, and a run, which must go on.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,15 @@ def memory_needed(model: "PreTrainedModel", fitted: Fitted, settings: Mapping[st
     """The estimate and the sentence that says it; None, and why, where the model's kind cannot be estimated."""
     from utils.models import GIB, estimate
 
-    on_gpu = model.device.type == "cuda"
+    on_gpu, longest = model.device.type == "cuda", max(len(row["input_ids"]) for row in fitted.train.rows)
+    most = max(sum(label != -100 for label in row["labels"]) for row in fitted.train.rows)
     try:
         need = estimate(
             model.config,
             method="qlora" if settings["quantize"] else "lora",
             batch_size=settings["micro_batch_size"] or settings["batch_size"],
-            length=max(len(row["input_ids"]) for row in fitted.train.rows),
+            length=longest,
+            labelled=most / longest,
             rank=settings["rank"],
             activation_checkpointing=on_gpu,
         )

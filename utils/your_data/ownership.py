@@ -36,11 +36,11 @@ def make_folder(output_dir: str) -> Path:
     """The output folder, made if need be; a relative path is seen from the project.
 
     Raises:
-        ParameterError: it is the project itself or a folder of its sources, or it cannot be made.
+        ParameterError: it is the project itself, a folder of its sources, or a home directory, or it cannot be made.
     """
     folder = Path(os.path.normpath(ROOT / output_dir))
     real = folder.resolve()
-    if not output_dir.strip() or ROOT.is_relative_to(real):
+    if not output_dir.strip() or ROOT.is_relative_to(real) or real == Path.home().resolve():
         raise ParameterError(f"output_dir is {output_dir!r}: name a folder of its own, such as outputs/mine")
     if real.is_relative_to(ROOT) and real.relative_to(ROOT).parts[0] in _SOURCES:
         raise ParameterError(f"output_dir is {output_dir!r}, a place of the project's own files: use outputs/mine")

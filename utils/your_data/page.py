@@ -10,23 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from utils.evaluation import TUNED, ask_a_person
-from utils.prompts import PromptTemplate
+from utils.prompts import ChatTemplate, PromptTemplate
 from utils.quality import summary
 from utils.your_data.account import Account
 from utils.your_data.artefacts import FAULTS, NOTEBOOK
+from utils.your_data.asking_form import ASK, BLOCKS, COMMANDS
 from utils.your_data.choices import CHOSEN, Choices
 from utils.your_data.fitting import Fitted
-from utils.your_data.judgement import Judgement
+from utils.your_data.judgement import Judgement, readable
 from utils.your_data.preparation import warnings_of
 from utils.your_data.report import Code, Picture, Report, Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-ASK = """from utils.your_data import load_asker
-
-ask = load_asker({folder!r})
-print(ask({text!r})["answer"])"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Pictures:
 
 def build_report(
     settings: Mapping[str, Any],
-    template: PromptTemplate,
+    template: PromptTemplate | ChatTemplate,
     rows: Account,
     fitted: Fitted,
     judged: Judgement,
@@ -61,21 +57,27 @@ def build_report(
         memory: a sentence.
     """
     main = judged.main.replace("_", " ")
-    first = f"{main.capitalize()} {judged.table.loc[TUNED, main]} on {len(fitted.test.records):,} rows that were not "
+    heading = readable(judged.main)
+    first = f"{heading[0].upper()}{heading[1:]} {judged.table.loc[TUNED, main]} "
+    first += f"on {len(fitted.test.records):,} rows that were not "
     name = Path(str(settings["data_path"])).name
     lead = "\n".join([first + "trained on.", judged.lead])
     report = Report(f"{name}: {settings['task']}", lead, outcome=judged.outcome)
     report.add("Scores", "Each with its 95 % interval. The base model was asked about the first test rows only; every "
-               "difference is between scores of the same rows.", judged.table, *judged.sentences,
+               "difference is between scores of the same rows.",
+               judged.table.rename(columns=readable), *judged.sentences,
                Picture(pictures.scores, "The same scores as bars with their intervals"))  # fmt: skip
     confused = [] if judged.confused is None else ["Labels that are taken for one another:", judged.confused]
     confused = confused if confused and len(judged.confused) else []
-    report.add("What goes wrong", judged.mistakes, *confused)
+    report.add("What goes wrong", _in_percent(judged.mistakes), judged.form(), *map(_in_percent, confused))
     report.add(f"{len(answers)} answers, drawn by chance", Rows(list(answers), mark=_mark))
     if choices:
         _add_choices(report, choices, pictures)
     _add_data(report, template, rows, fitted, pictures)
-    numbers = [{"number": name.replace("_", " "), "value": f"{value:,.6g}"} for name, value in training.items()]
+    numbers = [
+        {"number": name.replace("_", " "), "value": f"{value:,}" if isinstance(value, int) else f"{value:.3g}"}
+        for name, value in training.items()
+    ]
     report.add("Training", kept(training), Picture(pictures.losses, "Loss over the training steps"), Rows(numbers),
                f"Memory (estimate): {memory}.")  # fmt: skip
     report.add(
@@ -95,11 +97,10 @@ def kept(training: Mapping[str, float]) -> str:
 def how_to_ask(fitted: Fitted) -> list[str | Code]:
     """How the folder is used: as a command, and in three lines of Python."""
     text = example(fitted)
-    command = 'python -m utils.ask OUT "a text"\npython -m utils.ask OUT texts.jsonl -o answers.jsonl'
     return [
         "In the project's folder, with the path of the folder of this report in place of OUT. A file may be JSON "
         "Lines, CSV, TSV, or a text a line; its rows are read and answered as they come.",
-        Code(command),
+        Code(COMMANDS),
         Code(ASK.format(folder="OUT", text=text)),
     ]
 
@@ -133,14 +134,7 @@ def folder_readme(settings: Mapping[str, Any], fitted: Fitted, judged: Judgement
 
 From the project's folder, with the path of this folder in place of `OUT`:
 
-```sh
-python -m utils.ask OUT "a text"
-python -m utils.ask OUT texts.jsonl -o answers.jsonl
-```
-
-```python
-{ASK.format(folder="OUT", text="a text")}
-```
+{BLOCKS}
 
 Notebook 08 of the series takes it elsewhere: merged weights, GGUF, a server.
 """
@@ -160,7 +154,9 @@ def _add_choices(report: Report, choices: Choices, pictures: Pictures) -> None:
     )
 
 
-def _add_data(report: Report, template: PromptTemplate, rows: Account, fitted: Fitted, pictures: Pictures) -> None:
+def _add_data(
+    report: Report, template: PromptTemplate | ChatTemplate, rows: Account, fitted: Fitted, pictures: Pictures
+) -> None:
     counts = fitted.counts
     uses = {"train": "to train on", "validation": "to validate with", "test": "to test with"}
     parts = ", ".join(f"{counts[name]:,} {use}" for name, use in uses.items())
@@ -174,8 +170,23 @@ def _add_data(report: Report, template: PromptTemplate, rows: Account, fitted: F
     report.add("Rows not used, or shortened", Rows(unused) if unused else "None.")
     prompt, completion = template.render(fitted.train.records[0])
     report.add("Prompt and answer", f"What the model sees, in the template {template.name}:", Code(prompt),
-               "What it learns to answer; only this carries a loss:", Code(completion),
+               "What it learns to answer" + _learned(fitted), Code(completion),
                Picture(pictures.lengths, "Histogram of the number of tokens in the records"))  # fmt: skip
+
+
+def _in_percent(part: Any) -> Any:
+    """A table with its shares in percent; a text as it is."""
+    shares = [] if isinstance(part, str) else [name for name in ("share", "of the true label") if name in part]
+    return part.assign(**{name: [f"{share:.0%}" for share in part[name]] for name in shares}) if shares else part
+
+
+def _learned(fitted: Fitted) -> str:
+    """What carries a loss beside the answer that is shown."""
+    if not any(record.history for record in fitted.train.records):
+        return "; only this carries a loss:"
+    if fitted.loss_on == "all":
+        return ". The earlier answers of a conversation carry a loss, too:"
+    return ". Of a conversation only the last answer carries a loss: the template writes earlier ones in another way:"
 
 
 def _mark(row: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ RANGES = {  # the smallest and the largest value that make sense
 CHOICES = {"on_errors": ("stop", "drop", "keep"), "loss_mean": ("token", "row")}
 # A number for any other text is a column's position, or a label. For these it is what papermill made of the text.
 ONLY_TEXT = ("data_path", "test_path", "task", "encoding", "instruction", "template", "on_errors", "model_name",
-             "loss_mean", "output_dir")  # fmt: skip
+             "loss_mean", "output_dir", "new_text")  # fmt: skip
 
 
 class ParameterError(ValueError):

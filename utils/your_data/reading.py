@@ -28,7 +28,7 @@ def read_rows(settings: Mapping[str, Any]) -> Account:
     """
     columns = {name: value for name, value in settings.items() if name in SOURCE}
     conversion = read_records(settings["data_path"], **columns)
-    single, shortened = _single_exchanges(conversion.records)
+    single, shortened = _as_asked(conversion.records, settings["task"])
     conversion = replace(conversion, records=single)
     records, _ = draw(conversion, limit=settings["limit"], seed=settings["seed"])
     left_out = [unused_row(note.row, "reading", note.reason, note.excerpt) for note in conversion.rejected]
@@ -42,7 +42,7 @@ def read_rows(settings: Mapping[str, Any]) -> Account:
         found = read_records(path, **columns)
     except DataError as error:
         raise DataError(f"{error} (test rows; set test_path to another file, or to '' to split some off)") from None
-    test, shortened = _single_exchanges(found.records)
+    test, shortened = _as_asked(found.records, settings["task"])
     test, strange = _with_the_same_question(test, conversion.records)
     test, unasked = _some(test, settings["test_rows"], settings["seed"])
     left_out += [unused_row(note.row, "reading", note.reason, note.excerpt, name) for note in found.rejected]
@@ -73,15 +73,16 @@ def _some(records: Sequence[Record], most: int, seed: int) -> tuple[list[Record]
     return [records[i] for i in every if i in chosen], [records[i] for i in every if i not in chosen]
 
 
-def _single_exchanges(records: Sequence[Record]) -> tuple[list[Record], list[Row]]:
-    """Of conversations, the first exchange, which needs nothing before it: a prompt template holds no more than one."""
+def _as_asked(records: Sequence[Record], task: str) -> tuple[list[Record], list[Row]]:
+    """For the task "conversation" the records as they are; for any other the first exchange, which needs nothing before
+    it."""
     single, notes = [], []
     for record in records:
-        if record.history:
+        if record.history and task != "conversation":
             every = exchanges(record)
             first, _ = every[0]
             record = replace(first, row=record.row, group=record.group)
-            why = f"the first of {len(every)} exchanges is used: the template holds one"
+            why = f"the first of {len(every)} exchanges is used: set task to conversation for all of them"
             notes.append(unused_row(record.row, "shortened", why, record.input or record.instruction))
         single.append(record)
     return single, notes

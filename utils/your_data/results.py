@@ -10,7 +10,8 @@ from typing import Any
 
 from utils.evaluation import predictions
 from utils.files import write_json, write_jsonl, write_text
-from utils.prompts import PromptTemplate, length_audit
+from utils.prompts import ChatTemplate, PromptTemplate, length_audit
+from utils.records import to_messages
 from utils.your_data.artefacts import staged
 from utils.your_data.choices import Choices
 from utils.your_data.fitting import Fitted
@@ -34,7 +35,7 @@ def listed(settings: Mapping[str, Any]) -> dict[str, Any]:
 def write_results(
     folder: Path,
     settings: Mapping[str, Any],
-    template: PromptTemplate,
+    template: PromptTemplate | ChatTemplate,
     fitted: Fitted,
     judged: Judgement,
     *,
@@ -53,8 +54,12 @@ def write_results(
     """
     write_jsonl(staged(folder, "rejected.jsonl"), fitted.left_out)
     rows = [{"row": record.row} for record in fitted.test.records]
-    for row, found in zip(rows, predictions(fitted.test.records, template, answers), strict=True):
+    for row, found, record in zip(
+        rows, predictions(fitted.test.records, template, answers), fitted.test.records, strict=True
+    ):
         row |= found
+        if settings["task"] == "conversation":  # whole, with the answer that was expected
+            row |= to_messages([record])[0]
     for row, choice in zip(rows, choices.choices if choices else (), strict=bool(choices)):
         shares = {label: round(share, 6) for label, share in choice.probabilities.items()}
         row |= {"chosen": choice.label, "probability": round(choice.probability, 6), "probabilities": shares}

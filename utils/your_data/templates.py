@@ -10,24 +10,27 @@ from pathlib import Path
 
 from utils.errors import DataError
 from utils.files import read_text
-from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate
+from utils.prompts import ALPACA, REVERSE_INSTRUCTION, ChatTemplate, PromptTemplate, template_from_dict
 from utils.records import Record
 from utils.text import counted
 from utils.your_data.columns import locate
 
+OWN_CHAT = ChatTemplate(name="chat")  # its text is the tokenizer's, which is not loaded yet
+BY_TASK = {"documents": "reverse_instruction", "conversation": "chat"}
 MIN_RECORDS = 10  # fewer leave a test set of one row or two, which says nothing
 # A name becomes a file's name beside an adapter, and `default` is what a tokenizer calls the template that it uses.
 NAME = re.compile(r"(?!(?:default|tool_use|rag)$)\w[\w .-]{0,59}", re.ASCII)
 
 
-def choose_template(name: str, task: str) -> PromptTemplate:
-    """ALPACA or REVERSE_INSTRUCTION by name ("": the one that fits the task), or a template from a JSON file.
+def choose_template(name: str, task: str) -> PromptTemplate | ChatTemplate:
+    """ALPACA, REVERSE_INSTRUCTION or "chat", the model's own, by name ("": the one that fits the task), or a template
+    from a JSON file.
 
     Raises:
         DataError: neither, or a file that does not hold a template that can be used; the message names its fault.
     """
-    known = {template.name: template for template in (ALPACA, REVERSE_INSTRUCTION)}
-    name = name or ("reverse_instruction" if task == "documents" else "alpaca")
+    known = {template.name: template for template in (ALPACA, REVERSE_INSTRUCTION, OWN_CHAT)}
+    name = name or BY_TASK.get(task, "alpaca")
     if name in known:
         return known[name]
     path = Path(locate(name))
@@ -40,7 +43,7 @@ def choose_template(name: str, task: str) -> PromptTemplate:
     if not isinstance(content, dict):
         raise DataError(f"template file {path.name} holds a {type(content).__name__}, not an object with name and text")
     try:
-        template = PromptTemplate.from_dict({"name": path.stem} | content)
+        template = template_from_dict({"name": path.stem} | content)
     except ValueError as error:
         raise DataError(f"template file {path.name}: {error}") from None
     if not NAME.fullmatch(template.name):
@@ -53,7 +56,7 @@ def choose_template(name: str, task: str) -> PromptTemplate:
     return template
 
 
-def check_enough(records: Sequence[Record], template: PromptTemplate) -> None:
+def check_enough(records: Sequence[Record], template: PromptTemplate | ChatTemplate) -> None:
     """Refuse records that nothing can be learned from with this template.
 
     Raises:
