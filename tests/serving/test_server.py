@@ -136,6 +136,14 @@ def test_only_this_machine_can_reach_it_and_the_port_is_free_afterwards(exported
         complete(address, [[5]])
 
 
+def test_a_server_that_nobody_asked_anything_ends_at_once(exported):  # noqa: F811
+    for _ in range(10):  # one whose queue does not run yet would wait forever, and pytest's time limit say so
+        with serve(exported.f16, context=64, at_once=1) as address:
+            port = int(address.removeprefix("http://127.0.0.1:"))
+        with socket.socket() as again:
+            again.bind(("127.0.0.1", port))
+
+
 def test_files_that_do_not_fit_are_named(exported, tmp_path):  # noqa: F811
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(exported.f16.read_bytes()[:2000])

@@ -9,7 +9,8 @@ import gc
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 
@@ -67,10 +68,20 @@ def serve(
             "model, or a chat template that is not valid Jinja"
         ) from error
     try:
+        _wait_for_queue(server.listening_address)
         yield server.listening_address
     finally:
         del server  # its destructor stops the threads and frees the port
         gc.collect()
+
+
+def _wait_for_queue(address: str) -> None:
+    # llama.cpp listens before its queue runs, and a queue that is told to end before it runs waits forever. The slots
+    # are asked for through the queue, so that an answer says that it runs.
+    with closing(HTTPConnection(address.removeprefix("http://"), timeout=600)) as connection:
+        connection.request("GET", "/slots")
+        if (reply := connection.getresponse()).status != 200:
+            raise ServeError(f"llama.cpp started and does not answer ({reply.status}): try again, or another GGUF file")
 
 
 def _is_gguf(path: Path) -> bool:
