@@ -3,8 +3,8 @@
     python -m utils.loop                       three seeds; hours on two cores, minutes on a GPU
     python -m utils.loop --seeds 1 2 3 4 5     other seeds
 
-It writes notebooks/records/06_loop.json, which notebook 06 shows. A seed that has ended is kept in outputs/loop, so a
-run that was interrupted goes on there. This is a command, so it prints.
+It writes notebooks/records/06_loop.json, which notebook 06 shows, after every seed, and takes from it the seeds that
+it holds already, if code, data and settings are the same. This is a command, so it prints.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.files import ROOT, read_json, write_json
+from utils.files import ROOT
 from utils.notebook import set_environment
 
 
@@ -25,28 +25,26 @@ def main(
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="of training and draws")
     seeds = parser.parse_args(arguments).seeds
     set_environment(headless=True)
-    from utils.curation import RECORD, Settings, dependencies, load_loop_data, run_loop, write_record
+    from utils.curation import RECORD, Settings, dependencies, load_loop_data, read_record, run_loop, write_record
 
     settings, record = settings or Settings(), record or RECORD
     folder, data = folder or ROOT / "outputs" / "loop", load_loop_data()
-    depends_on, runs, started = dependencies(settings), [], time.monotonic()
+    depends_on, started = dependencies(settings), time.monotonic()
+    kept = read_record(record) or {}
+    known = {run["seed"]: run for run in kept["runs"]} if kept.get("depends_on") == depends_on else {}
     for seed in seeds:
-        part = folder / f"seed_{seed}.json"
-        kept = read_json(part) if part.is_file() else {}
-        if kept.get("depends_on") != depends_on:
+        if seed in known:
+            continue
 
-            def say(line: str, seed: int = seed) -> None:
-                print(f"{(time.monotonic() - started) / 60:6.1f} min  seed {seed}  {line}", flush=True)
+        def say(line: str, seed: int = seed) -> None:
+            print(f"{(time.monotonic() - started) / 60:6.1f} min  seed {seed}  {line}", flush=True)
 
-            run = run_loop(data, settings, seed=seed, output_dir=folder / "training", say=say)
-            kept = {"depends_on": depends_on, "run": run}
-            write_json(part, kept)
-        runs.append(kept["run"])
-    if dependencies(settings) != depends_on:
-        print("code or data changed during the run: run it again", file=sys.stderr)
-        return 1
-    write_record(runs, settings, record)
-    print(f"written: {record.name}, {len(runs)} seeds")
+        known[seed] = run_loop(data, settings, seed=seed, output_dir=folder / "training", say=say)
+        if dependencies(settings) != depends_on:
+            print("code or data changed during the run: run it again", file=sys.stderr)
+            return 1
+        write_record([known[seed] for seed in sorted(known)], settings, record)
+    print(f"{record.name}: seeds {', '.join(map(str, sorted(known)))}")
     return 0
 
 

@@ -99,7 +99,7 @@ def test_a_record_is_stale_when_what_it_depends_on_has_changed(part, tmp_path):
     settings = Settings()
     record = {
         "depends_on": dependencies(settings, root=tmp_path),
-        "settings": vars(settings) | {"curve": [40, 80, 160]},
+        "settings": vars(settings) | {"curve": list(settings.curve)},
     }
     assert stale_parts(record, root=tmp_path) == []
     if part == "settings":

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from utils.adapters import load_adapter
 from utils.inference import generate
 from utils.models import load_base, quiet_peft
-from utils.prompts import ALPACA, encode_prompts
+from utils.prompts import ALPACA, REVERSE_INSTRUCTION, encode_prompts
 from utils.records import Record
 from utils.serving import ServeError, chat, complete, equal_answers, serve, server_ids, throughput
 
@@ -53,7 +53,8 @@ def test_the_server_reads_a_prompt_as_the_very_ids_of_encode_prompts(address, to
 def test_greedy_answers_are_those_of_generate_and_stop_by_themselves(address, exported, prompts):  # noqa: F811
     model, tokenizer, _ = load_adapter(exported.adapter)
     ours = generate(model, tokenizer, SOME, ALPACA, max_new_tokens=12)
-    theirs = complete(address, prompts, max_new_tokens=12)
+    ours += generate(model, tokenizer, SOME, REVERSE_INSTRUCTION, max_new_tokens=12)
+    theirs = complete(address, prompts + encode_prompts(SOME, REVERSE_INSTRUCTION, tokenizer), max_new_tokens=12)
     assert equal_answers(ours, theirs) == 1
     assert [(a.prompt_tokens, a.answer_tokens) for a in theirs] == [(a.prompt_tokens, a.answer_tokens) for a in ours]
     assert all(answer.stopped for answer in theirs)

@@ -6,19 +6,23 @@
 
 Two thirds of a label row are the same text in every row. In the packed sequence a token sees the tokens of its own row
 and no others (a tree in place of a triangle as the attention mask), and counts its position in its own row. What comes
-out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. Only for models whose
-layers look back through attention alone, with a mask that they take as it is.
+out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. Attention goes row by
+row: over the whole sequence most of its work would be masked. Only for models whose layers look back through attention
+alone, with a mask that they take as it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 # Plain attention over everything before a token, and rotary positions. A test compares each of them with single rows.
 ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
-LIMIT = 1024  # tokens in a sequence: attention compares all with all, and more would cost more than sharing saves
+LIMIT = 1024  # tokens in a sequence, which bounds the memory of a step
 
 Row = Mapping[str, Any]  # input_ids and labels; weight, if it is to count more or less than 1
 
@@ -35,9 +39,9 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT) -> list[dict[str, torch.Ten
 
     Returns:
         For each, what the model reads: `input_ids` and `position_ids` (1, tokens), `attention_mask` (1, 1, tokens,
-        tokens; True: is seen). For the loss: `predicts`, the places whose next token carries a label; `targets`, that
-        token; `weight`, that of its row; and `share`, one part in the number of labels of its row, so that the shares
-        of a row sum to 1.
+        tokens; True: is seen), `ends`, the place of each row's last token. For the loss: `predicts`, the places whose
+        next token carries a label; `targets`, that token; `weight`, that of its row; and `share`, one part in the
+        number of labels of its row, so that the shares of a row sum to 1.
     """
     packs: list[_Pack] = []
     for row in sorted(rows, key=lambda row: list(row["input_ids"])):  # rows that begin alike become neighbours
@@ -92,6 +96,7 @@ class _Pack:
             "input_ids": torch.tensor([self.ids]),
             "position_ids": torch.tensor([self.positions]),
             "attention_mask": seen[None, None],
+            "ends": torch.tensor([path[-1] for path in self.paths]),
             "predicts": torch.tensor(self.predicts),
             "targets": torch.tensor(self.targets),
             "share": torch.tensor(self.share),
@@ -102,5 +107,33 @@ class _Pack:
 def losses(model: Any, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The loss of every labelled token of a packed sequence, in nats; only these meet the vocabulary."""
     reads = {name: packed[name] for name in ("input_ids", "position_ids", "attention_mask")}
-    logits = model(**reads, use_cache=False, logits_to_keep=packed["predicts"]).logits[0]
+    reads |= {"packed_rows": list(_rows(packed)), "logits_to_keep": packed["predicts"]}
+    logits = model(**reads, use_cache=False).logits[0]
     return torch.nn.functional.cross_entropy(logits.float(), packed["targets"], reduction="none")
+
+
+def _rows(packed: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
+    """Of each row: where its own tokens begin and end, the places that they see, and their part of the mask."""
+    [[mask]] = packed["attention_mask"]
+    first = 0
+    for last in packed["ends"].tolist():
+        seen = mask[last].nonzero()[:, 0]
+        yield first, last + 1, seen, mask[None, None, first : last + 1, seen]
+        first = last + 1
+
+
+def _attend(module, query, key, value, attention_mask, packed_rows=None, **settings):
+    """The attention that transformers calls "sdpa"; for a packed sequence, row by row."""
+    if packed_rows is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
+    parts = []
+    # The backward pass of the fused kernel for CPUs takes ten times as long as plain products over so few tokens.
+    with sdpa_kernel(SDPBackend.MATH) if query.device.type == "cpu" else nullcontext():
+        for first, end, seen, mask in packed_rows:
+            keys, values = (one.index_select(2, seen) for one in (key, value))
+            parts.append(sdpa_attention_forward(module, query[:, :, first:end], keys, values, mask, **settings)[0])
+    return torch.cat(parts, dim=1), None
+
+
+# In the place of "sdpa", since activation checkpointing calls it again in the backward pass, outside of any block here.
+AttentionInterface.register("sdpa", _attend)
