@@ -41,7 +41,7 @@ notebooks: model ## execute the committed notebooks in place and clean them, bef
 	done
 	@$(PY) -m utils.series.readme
 
-loop: model ## run the whole loop of notebook 06 over three seeds and record it (hours on two cores; it goes on if stopped)
+loop: model ## run the whole loop of notebook 06 over three seeds and record it (an hour or two on two cores; it keeps each seed)
 	@$(PY) -m utils.loop
 
 settings: model ## train with other ranks, alphas, rates and epochs, for the table in notebook 03 (most of an hour on two cores)

@@ -1,6 +1,6 @@
 """Run the loop of notebook 06 over several seeds, with its second round and the learning curve: `make loop`.
 
-    python -m utils.loop                       three seeds; hours on two cores, minutes on a GPU
+    python -m utils.loop                       three seeds; an hour or two on two cores
     python -m utils.loop --seeds 1 2 3 4 5     other seeds
 
 It writes notebooks/records/06_loop.json, which notebook 06 shows, after every seed, and takes from it the seeds that
@@ -30,21 +30,25 @@ def main(
     settings, record = settings or Settings(), record or RECORD
     folder, data = folder or ROOT / "outputs" / "loop", load_loop_data()
     depends_on, started = dependencies(settings), time.monotonic()
-    kept = read_record(record) or {}
-    known = {run["seed"]: run for run in kept["runs"]} if kept.get("depends_on") == depends_on else {}
+
+    def recorded() -> dict[int, dict]:
+        kept = read_record(record) or {}
+        return {run["seed"]: run for run in kept["runs"]} if kept.get("depends_on") == depends_on else {}
+
     for seed in seeds:
-        if seed in known:
+        if seed in recorded():
             continue
 
         def say(line: str, seed: int = seed) -> None:
             print(f"{(time.monotonic() - started) / 60:6.1f} min  seed {seed}  {line}", flush=True)
 
-        known[seed] = run_loop(data, settings, seed=seed, output_dir=folder / "training", say=say)
+        run = run_loop(data, settings, seed=seed, output_dir=folder / f"seed_{seed}", say=say)
         if dependencies(settings) != depends_on:
             print("code or data changed during the run: run it again", file=sys.stderr)
             return 1
-        write_record([known[seed] for seed in sorted(known)], settings, record)
-    print(f"{record.name}: seeds {', '.join(map(str, sorted(known)))}")
+        runs = recorded() | {seed: run}  # another process may have added a seed by now
+        write_record([runs[at] for at in sorted(runs)], settings, record)
+    print(f"{record.name}: seeds {', '.join(map(str, sorted(recorded())))}")
     return 0
 
 
