@@ -7,12 +7,22 @@ from hypothesis import strategies as st
 from models_fixture import small_config
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, MistralConfig
 
+from utils.training import shared_starts
 from utils.training.shared_starts import ARCHITECTURES, can_share, losses, pack
 
 SMALL = {
     "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128, "pad_token_id": 2, "sliding_window": None,
 }  # fmt: skip
+
+
+@pytest.fixture(
+    scope="module", params=[0, shared_starts.ROW_BY_ROW], ids=["row by row", "under one mask"], autouse=True
+)
+def attention(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_starts, "ROW_BY_ROW", request.param)
+        yield
 
 
 def row(prompt: list[int], answer: list[int]) -> dict[str, list[int]]:
@@ -80,6 +90,16 @@ def test_gradients_are_those_of_single_rows(llama):
         losses(llama, pack([one])[0]).sum().backward()
     assert torch.allclose(together, weight.grad, atol=1e-5)
     llama.zero_grad()
+
+
+def test_gradients_are_the_same_where_activations_are_computed_again():
+    model = model_of("llama").train()
+    weight = model.model.layers[0].self_attn.q_proj.weight
+    sum(losses(model, each).sum() for each in pack(ROWS)).backward()
+    kept, weight.grad = weight.grad, None
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    sum(losses(model, each).sum() for each in pack(ROWS)).backward()
+    assert torch.allclose(kept, weight.grad, atol=1e-6) and kept.abs().sum() > 0
 
 
 def test_what_rows_share_stands_there_once():

@@ -6,9 +6,9 @@
 
 Two thirds of a label row are the same text in every row. In the packed sequence a token sees the tokens of its own row
 and no others (a tree in place of a triangle as the attention mask), and counts its position in its own row. What comes
-out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. Attention goes row by
-row: over the whole sequence most of its work would be masked. Only for models whose layers look back through attention
-alone, with a mask that they take as it is.
+out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. In a long sequence
+attention goes row by row, since over the whole of it most of the work would be masked. Only for models whose layers
+look back through attention alone, with a mask that they take as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 # Plain attention over everything before a token, and rotary positions. A test compares each of them with single rows.
 ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
 LIMIT = 1024  # tokens in a sequence, which bounds the memory of a step
+ROW_BY_ROW = 512  # tokens; in a longer sequence attention goes row by row, in a shorter one the calls cost more
 
 Row = Mapping[str, Any]  # input_ids and labels; weight, if it is to count more or less than 1
 
@@ -107,8 +108,9 @@ class _Pack:
 def losses(model: Any, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The loss of every labelled token of a packed sequence, in nats; only these meet the vocabulary."""
     reads = {name: packed[name] for name in ("input_ids", "position_ids", "attention_mask")}
-    reads |= {"packed_rows": list(_rows(packed)), "logits_to_keep": packed["predicts"]}
-    logits = model(**reads, use_cache=False).logits[0]
+    if packed["input_ids"].shape[1] > ROW_BY_ROW:
+        reads["packed_rows"] = list(_rows(packed))
+    logits = model(**reads, use_cache=False, logits_to_keep=packed["predicts"]).logits[0]
     return torch.nn.functional.cross_entropy(logits.float(), packed["targets"], reduction="none")
 
 
