@@ -19,7 +19,7 @@ from models_fixture import save_model
 
 from utils import ask
 from utils.adapters import load_adapter
-from utils.files import ROOT
+from utils.files import ROOT, read_jsonl
 from utils.job import NOTEBOOK, main
 from utils.notebook import read_results
 from utils.prompts import encode
@@ -43,10 +43,6 @@ def job(folder: Path, capsys, **parameters) -> tuple[int, str, str]:
     words = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
     status = main([*words, "-p", "output_dir", str(folder)])
     return status, *capsys.readouterr()
-
-
-def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 def small(model: Path) -> dict:
@@ -82,9 +78,9 @@ def test_every_task_ends_with_adapter_report_and_numbers(task, model, tmp_path, 
     assert {path.name for path in tmp_path.iterdir()} == LEFT
 
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    predictions = lines(tmp_path / "predictions.jsonl")
+    predictions = read_jsonl(tmp_path / "predictions.jsonl")
     used = sum(metrics["data"][part] for part in ("train", "validation", "test"))
-    assert used + len(lines(tmp_path / "rejected.jsonl")) == metrics["data"]["used"] == 24
+    assert used + len(read_jsonl(tmp_path / "rejected.jsonl")) == metrics["data"]["used"] == 24
     assert metrics["data"]["validation"] == 0, "so few training rows can spare none"
     assert len(predictions) == metrics["data"]["test"]
     check_scores_and_verdict(tmp_path, BASELINES[task])
@@ -165,8 +161,8 @@ def test_whole_conversations_are_trained_on_and_the_last_answers_tested(form, te
     status, printed, errors = job(out, capsys, task="conversation", data_path=data, **settings)
     assert (status, errors) == (0, "") and "30 rows in, 30 records" in printed
     check_scores_and_verdict(out, BASELINES["instructions"])
-    source, train = lines(data), json.loads((out / "metrics.json").read_text())["data"]["train"]
-    predictions = lines(out / "predictions.jsonl")
+    source, train = read_jsonl(data), json.loads((out / "metrics.json").read_text())["data"]["train"]
+    predictions = read_jsonl(out / "predictions.jsonl")
     assert train + len(predictions) == 30 and all("rouge_l" in scores for scores in
                json.loads((out / "metrics.json").read_text())["scores"].values())  # fmt: skip
     for row in predictions:
@@ -222,7 +218,7 @@ def whole(intents, tmp_path_factory) -> tuple[Path, str]:
 
 def test_validation_rows_are_neither_trained_on_nor_tested_with(whole, intents):
     folder, printed = whole
-    metrics, predictions = json.loads((folder / "metrics.json").read_text()), lines(folder / "predictions.jsonl")
+    metrics, predictions = json.loads((folder / "metrics.json").read_text()), read_jsonl(folder / "predictions.jsonl")
     train, validation, test = (metrics["data"][part] for part in ("train", "validation", "test"))
     assert train + validation + test == metrics["data"]["used"] == 120
     assert 4 <= validation <= 7
@@ -239,7 +235,7 @@ def test_validation_rows_are_neither_trained_on_nor_tested_with(whole, intents):
 
 def test_the_base_is_asked_about_the_first_test_rows(whole):
     folder, _ = whole
-    metrics, predictions = json.loads((folder / "metrics.json").read_text()), lines(folder / "predictions.jsonl")
+    metrics, predictions = json.loads((folder / "metrics.json").read_text()), read_jsonl(folder / "predictions.jsonl")
     test = metrics["data"]["test"]
     assert test > 48
     others = dict.fromkeys(["constant answer", "TF-IDF + logistic regression", "fine-tuned"], test)
@@ -262,7 +258,7 @@ def test_time_price_and_rare_labels_are_said_before_it_starts(whole):
 
 def test_every_answer_has_a_probability_and_no_label_is_made_up(whole):
     folder, _ = whole
-    predictions, metrics = lines(folder / "predictions.jsonl"), json.loads((folder / "metrics.json").read_text())
+    predictions, metrics = read_jsonl(folder / "predictions.jsonl"), json.loads((folder / "metrics.json").read_text())
     labels = predictions[0]["probabilities"].keys()
     for row in predictions:
         assert row["chosen"] in labels and row["probabilities"][row["chosen"]] == row["probability"]
@@ -288,7 +284,7 @@ def test_the_folder_is_asked_by_a_command_about_a_text_or_the_rows_of_a_file(who
     (tmp_path / "in.csv").write_text("id,text\n1,where is my parcel\n2,\n3,where is it\n", encoding="utf-8")
     assert ask.main([str(folder), str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.jsonl")]) == 1
     assert capsys.readouterr().err.endswith("rows without an answer: 1 (their lines say why)\n")
-    first, second, third = lines(tmp_path / "out.jsonl")
+    first, second, third = read_jsonl(tmp_path / "out.jsonl")
     assert [row["row"] for row in (first, second, third)] == [1, 2, 3]
     assert first["answer"].startswith("card_") and "no text" in second["error"] and 0 < third["probability"] <= 1
     assert ask.main([str(folder / "adapter"), str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.jsonl")]) == 1

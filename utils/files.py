@@ -128,6 +128,12 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[Any]:
     return values
 
 
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's bytes, 64 hex digits."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def digest(paths: Iterable[Path]) -> str:
     """16 hex digits (SHA-256) that change when the name or the content of one of these files does."""
     of_all = hashlib.sha256()

@@ -1,12 +1,11 @@
 """Files of curated pairs: each form can be read back, and every text is in one of them."""
 
-import json
-
 import pytest
 from curation_fixture import GOOD, drafts
 
 from utils.curation import BareTexts, Judged, new_folder, write_pairs
 from utils.errors import DataError
+from utils.files import read_jsonl
 from utils.records import Note, from_instructions, from_messages, from_sharegpt, load_records
 
 JUDGED = [
@@ -14,10 +13,6 @@ JUDGED = [
     for draft, reasons in zip(drafts("Write to Ann.", "Write.", "Sing."), [{}, {"linter": "x"}, {}], strict=True)
 ]
 GIVEN = BareTexts(["a.txt", "b.txt", "c.txt"], [one.draft.text for one in JUDGED], [Note(4, "read", "empty", "")], [])
-
-
-def rows_of(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_every_form_holds_the_kept_pairs(tmp_path):
@@ -28,18 +23,18 @@ def test_every_form_holds_the_kept_pairs(tmp_path):
         assert [(record.instruction, record.output) for record in read(tmp_path / name).records] == pairs
     assert [(record.instruction, record.output) for record in load_records(tmp_path / "records.jsonl")] == pairs
     for name, key in {"prompt_completion.jsonl": "completion", "watsonx.jsonl": "output"}.items():
-        assert [row[key] for row in rows_of(tmp_path / name)] == [text for _, text in pairs]
+        assert [row[key] for row in read_jsonl(tmp_path / name)] == [text for _, text in pairs]
     assert all(
-        row["text"].endswith(text) for row, (_, text) in zip(rows_of(tmp_path / "text.jsonl"), pairs, strict=True)
+        row["text"].endswith(text) for row, (_, text) in zip(read_jsonl(tmp_path / "text.jsonl"), pairs, strict=True)
     )
     assert {path.name for path in tmp_path.iterdir()} == counts.keys() and counts["alpaca.json"] == 2
 
 
 def test_scores_name_every_text_and_rejected_ones_have_reasons(tmp_path):
     write_pairs(JUDGED, GIVEN, tmp_path)
-    assert [(row["text"], row["kept"]) for row in rows_of(tmp_path / "scores.jsonl")] == [
+    assert [(row["text"], row["kept"]) for row in read_jsonl(tmp_path / "scores.jsonl")] == [
         ("a.txt", True), ("b.txt", False), ("c.txt", True)]  # fmt: skip
-    read, curated = rows_of(tmp_path / "rejected.jsonl")
+    read, curated = read_jsonl(tmp_path / "rejected.jsonl")
     assert (read["text"], read["reasons"]) == (4, ["empty"])
     assert (curated["text"], curated["reasons"]) == ("b.txt", ["linter: x"])
 

@@ -8,7 +8,6 @@ package is installed by the Makefile or `utils.colab`. Nothing but the standard 
 something to convert.
 """
 
-import hashlib
 import json
 import shutil
 import sys
@@ -18,7 +17,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from utils.files import ROOT
+from utils.files import ROOT, sha256
 
 NAME = "smollm2-135m"
 LOCATION = f"models/{NAME}"  # seen from the project's root
@@ -106,7 +105,7 @@ def find_gguf() -> Path:
     path = next((Path(file.locate()) for file in files if file.suffix == ".gguf"), None)
     if path is None or not path.is_file():
         raise PrepareError(f"the package {PACKAGE} is installed without its GGUF file: {REINSTALL}, then {MAKE}")
-    if (found := _sha256(path)) != GGUF_SHA256:
+    if (found := sha256(path)) != GGUF_SHA256:
         raise PrepareError(
             f"{path.name} in {PACKAGE} is not the file that this project knows (its sha256 is {found}, expected was "
             f"{GGUF_SHA256}): {REINSTALL}, then {MAKE}"
@@ -119,7 +118,7 @@ def _build(gguf: Path, folder: Path) -> None:
 
     convert(gguf, folder)
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    mark = {"gguf_sha256": GGUF_SHA256, "weights_sha256": _sha256(folder / WEIGHTS), "sizes": sizes}
+    mark = {"gguf_sha256": GGUF_SHA256, "weights_sha256": sha256(folder / WEIGHTS), "sizes": sizes}
     (folder / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
 
@@ -155,11 +154,6 @@ def _remove_old_parts() -> None:
         with suppress(OSError):  # another process may be removing it, too
             if time.time() - part.stat().st_mtime > 3600:
                 shutil.rmtree(part)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def main() -> int:

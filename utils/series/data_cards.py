@@ -4,13 +4,12 @@ It writes the tables of `data/README.md` and `data/checksums.txt`; no row is cha
 """
 
 import csv
-import hashlib
 import sys
 from collections import Counter
 from pathlib import Path
 from statistics import median
 
-from utils.files import ROOT, read_json, read_jsonl
+from utils.files import ROOT, read_json, read_jsonl, sha256
 from utils.series.pages import with_part
 
 DATA = ROOT / "data"
@@ -84,7 +83,7 @@ def dataset_table(folder: Path = DATA) -> str:
 
 def checksums(folder: Path = DATA) -> str:
     """One line a dataset file, as `sha256sum --check` reads it."""
-    digests = [(hashlib.sha256(path.read_bytes()).hexdigest(), path.name) for path in dataset_files(folder)]
+    digests = [(sha256(path), path.name) for path in dataset_files(folder)]
     return "".join(f"{digest}  {name}\n" for digest, name in digests)
 
 

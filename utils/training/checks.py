@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 
 from utils.errors import DataError
-from utils.files import read_json, write_json
+from utils.files import read_json, sha256, write_json
 
 RUN_FILE = "run.json"
 CONTENTS = "contents.json"  # in each checkpoint: its files and their sha256
@@ -116,7 +116,7 @@ def _check_owner(folder: Path, checkpoints: Sequence[Path]) -> None:
 def list_contents(checkpoint: Path) -> None:
     """Note what a checkpoint consists of, so that damage is seen before a run goes on from it."""
     files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
-    write_json(checkpoint / CONTENTS, {path.relative_to(checkpoint).as_posix(): _hash(path) for path in files})
+    write_json(checkpoint / CONTENTS, {path.relative_to(checkpoint).as_posix(): sha256(path) for path in files})
 
 
 def damage_of(checkpoint: Path) -> str | None:
@@ -126,7 +126,7 @@ def damage_of(checkpoint: Path) -> str | None:
         for name, digest in contents.items():
             if not (checkpoint / name).is_file():
                 return f"{name} is missing"
-            if _hash(checkpoint / name) != digest:
+            if sha256(checkpoint / name) != digest:
                 return f"{name} is not as it was written"
         log = read_json(checkpoint / "trainer_state.json")["log_history"]
         if any("eval_loss" in entry and entry["step"] > 0 for entry in log):
@@ -135,11 +135,6 @@ def damage_of(checkpoint: Path) -> str | None:
     except (DataError, SafetensorError, OSError, KeyError, AttributeError) as error:
         return str(error)
     return None
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_hash(model: PreTrainedModel) -> str:
