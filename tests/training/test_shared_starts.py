@@ -7,22 +7,12 @@ from hypothesis import strategies as st
 from models_fixture import small_config
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, MistralConfig
 
-from utils.training import shared_starts
 from utils.training.shared_starts import ARCHITECTURES, can_share, losses, pack
 
 SMALL = {
     "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 128, "pad_token_id": 2, "sliding_window": None,
 }  # fmt: skip
-
-
-@pytest.fixture(
-    scope="module", params=[0, shared_starts.ROW_BY_ROW], ids=["row by row", "under one mask"], autouse=True
-)
-def attention(request):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shared_starts, "ROW_BY_ROW", request.param)
-        yield
 
 
 def row(prompt: list[int], answer: list[int]) -> dict[str, list[int]]:

@@ -6,24 +6,21 @@
 
 Two thirds of a label row are the same text in every row. In the packed sequence a token sees the tokens of its own row
 and no others (a tree in place of a triangle as the attention mask), and counts its position in its own row. What comes
-out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. In a long sequence
-attention goes row by row, since over the whole of it most of the work would be masked. Only for models whose layers
-look back through attention alone, with a mask that they take as it is.
+out for it is what comes out in its row alone, up to rounding, and nothing is spent on padding. Only for models whose
+layers look back through attention alone, with a mask that they take as it is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import AttentionInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers import PreTrainedModel
+
+from utils.training.tree_attention import tree
 
 # Plain attention over everything before a token, and rotary positions. A test compares each of them with single rows.
 ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
 LIMIT = 1024  # tokens in a sequence, which bounds the memory of a step
-ROW_BY_ROW = 512  # tokens; in a longer sequence attention goes row by row, in a shorter one the calls cost more
 
 Row = Mapping[str, Any]  # input_ids and labels; weight, if it is to count more or less than 1
 
@@ -32,11 +29,15 @@ def can_share(model: PreTrainedModel) -> bool:
     """Whether packed sequences give this model's losses."""
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    return config.model_type in ARCHITECTURES and model.config._attn_implementation == "sdpa" and not window
+    plain = not window and not getattr(config, "attention_dropout", 0)
+    return config.model_type in ARCHITECTURES and model.config._attn_implementation == "sdpa" and plain
 
 
-def pack(rows: Sequence[Row], *, limit: int = LIMIT) -> list[dict[str, torch.Tensor]]:
+def pack(rows: Sequence[Row], *, limit: int = LIMIT, parts: int = 1) -> list[dict[str, torch.Tensor]]:
     """Sequences of at most `limit` tokens (a longer row is one of its own) that hold all rows.
+
+    Args:
+        parts: make at least as many of like length, where there are rows enough.
 
     Returns:
         For each, what the model reads: `input_ids` and `position_ids` (1, tokens), `attention_mask` (1, 1, tokens,
@@ -44,9 +45,16 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT) -> list[dict[str, torch.Ten
         next token carries a label; `targets`, that token; `weight`, that of its row; and `share`, one part in the
         number of labels of its row, so that the shares of a row sum to 1.
     """
+    rows = sorted(rows, key=lambda row: list(row["input_ids"]))  # rows that begin alike become neighbours
+    whole, ends = _Pack(), []
+    for row in rows:
+        whole.add(row)
+        ends.append(len(whole.ids))
     packs: list[_Pack] = []
-    for row in sorted(rows, key=lambda row: list(row["input_ids"])):  # rows that begin alike become neighbours
-        if not packs or not packs[-1].takes(row, limit):
+    part = -1
+    for row, end in zip(rows, ends, strict=True):
+        before, part = part, (end - 1) * parts // ends[-1]
+        if part != before or not packs[-1].takes(row, limit):
             packs.append(_Pack())
         packs[-1].add(row)
     return [each.tensors() for each in packs]
@@ -108,34 +116,8 @@ class _Pack:
 def losses(model: Any, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The loss of every labelled token of a packed sequence, in nats; only these meet the vocabulary."""
     reads = {name: packed[name] for name in ("input_ids", "position_ids", "attention_mask")}
-    if packed["input_ids"].shape[1] > ROW_BY_ROW:
-        reads["packed_rows"] = list(_rows(packed))
+    if packed["input_ids"].device.type == "cpu":
+        [[mask]] = packed["attention_mask"]
+        reads["along"] = tree([mask[end].nonzero()[:, 0].tolist() for end in packed["ends"]])
     logits = model(**reads, use_cache=False, logits_to_keep=packed["predicts"]).logits[0]
     return torch.nn.functional.cross_entropy(logits.float(), packed["targets"], reduction="none")
-
-
-def _rows(packed: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, int, torch.Tensor, torch.Tensor]]:
-    """Of each row: where its own tokens begin and end, the places that they see, and their part of the mask."""
-    [[mask]] = packed["attention_mask"]
-    first = 0
-    for last in packed["ends"].tolist():
-        seen = mask[last].nonzero()[:, 0]
-        yield first, last + 1, seen, mask[None, None, first : last + 1, seen]
-        first = last + 1
-
-
-def _attend(module, query, key, value, attention_mask, packed_rows=None, **settings):
-    """The attention that transformers calls "sdpa"; for a packed sequence, row by row."""
-    if packed_rows is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
-    parts = []
-    # The backward pass of the fused kernel for CPUs takes ten times as long as plain products over so few tokens.
-    with sdpa_kernel(SDPBackend.MATH) if query.device.type == "cpu" else nullcontext():
-        for first, end, seen, mask in packed_rows:
-            keys, values = (one.index_select(2, seen) for one in (key, value))
-            parts.append(sdpa_attention_forward(module, query[:, :, first:end], keys, values, mask, **settings)[0])
-    return torch.cat(parts, dim=1), None
-
-
-# In the place of "sdpa", since activation checkpointing calls it again in the backward pass, outside of any block here.
-AttentionInterface.register("sdpa", _attend)

@@ -15,9 +15,11 @@ import torch
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, rotate_checkpoints
 
-from utils.training.batches import EpochOrder, counted, pad, share, singles, summed_loss
+from utils.training.batches import EpochOrder, counted, pad, singles, summed_loss
 from utils.training.checks import STAGING, TrainingError, list_contents
 from utils.training.result import Plan
+from utils.training.shared_starts import pack
+from utils.training.side_by_side import sequences_at_a_time, summed
 
 
 class SafeTrainer(Trainer):
@@ -29,9 +31,12 @@ class SafeTrainer(Trainer):
         """How rows become batches (padded, or with shared starts), and what their losses are averaged over."""
         self.by_row = loss_mean == "row"
         self._signature_columns = ["input_ids", "labels", "weight"]
-        self.data_collator = share if share_starts else partial(pad, self.data_collator)
+        self.data_collator = self._share if share_starts else partial(pad, self.data_collator)
         if self.aux_loss_enabled:  # TRL would add a loss that balances the experts of a mixture, which are frozen here
             self.aux_loss_enabled = self.model.config.get_text_config().output_router_logits = False
+
+    def _share(self, rows: list) -> dict[str, Any]:
+        return {"packs": pack(rows, parts=sequences_at_a_time(self.model)), "rows": rows}
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # TRL's own also measures entropy and accuracy, which nobody reads, and waits for a GPU to tell them.
@@ -41,7 +46,12 @@ class SafeTrainer(Trainer):
         return loss
 
     def _mean(self, model: torch.nn.Module, inputs: Mapping[str, Any], items: Any = None) -> torch.Tensor:
-        total = summed_loss(model, inputs, by_row=self.by_row)
+        parts = [inputs | {"packs": [one]} for one in inputs["packs"]] if "packs" in inputs else [inputs]
+        loss = partial(summed_loss, model, by_row=self.by_row)
+        if len(parts) > 1 and sequences_at_a_time(model) > 1:
+            total = summed(loss, parts, model)
+        else:
+            total = sum(map(loss, parts))
         if items is None:  # of this batch alone
             items = counted(inputs, by_row=self.by_row)
         elif self.args.average_tokens_across_devices:  # like Trainer: DDP averages what is to be a sum over processes
