@@ -10,7 +10,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks loop settings colab model serve test-browser test-colab
+.PHONY: help run test lab bench notebooks loop settings mixture colab model serve test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ loop: model ## run the whole loop of notebook 06 over three seeds and record it 
 settings: model ## train with other ranks, alphas, rates and epochs, for the table in notebook 03 (most of an hour on two cores)
 	@$(PY) -m utils.series.settings_study
 
+mixture: model ## train a mixture of tasks with its loss averaged in several ways, for the table in notebook 03 (most of an hour)
+	@$(PY) -m utils.series.mixture_study
+
 colab: $(STAMP) ## write your address into setup cells and badges: make colab REPO=https://github.com/… REF=v1; REPO= removes it
 	@$(PY) -m utils.series.setup_cell $(if $(filter undefined,$(origin REPO)),,--repo "$(REPO)") $(if $(REF),--ref "$(REF)")
 
@@ -54,7 +57,10 @@ test-browser: model ## look at every notebook, and run it, in JupyterLab in Chro
 	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
 	@$(PY) -m pytest tests/browser/check_notebooks.py
 
-test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
+test-mixture: model ## train a mixture of tasks with its loss averaged in several ways, for the table in notebook 03 (most of an hour)
+	@$(PY) -m utils.series.mixture_study
+
+colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
 	@$(PY) -m pytest tests/colab/check_colab.py
 
 model: $(STAMP) ## prepare the bundled model, SmolLM2-135M, in models/ (once, half a minute; others do it by themselves)

@@ -4,13 +4,12 @@
     norm    y = x / rms(x) · w                twenty
     gate    y = silu(a) · b                   six
 
-With a small model their number is what a step costs. The numbers stay what they were, up to rounding: products are in
-the precision of the frozen weights, as under autocast, and norms in fp32, as ever.
+With a small model their number is what a step costs. Results stay what they were, up to rounding: products are in the
+precision of autocast or else of the frozen weights, and norms in fp32, as ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import MethodType
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -29,27 +28,26 @@ GATED = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP, SmolLM3MLP)
 def joined_layers(model: nn.Module) -> Iterator[None]:
     """Inside the block a model on a CPU computes each of these parts as one operation, where nothing but x, A and B
     is trained. Other layers stay as they are."""
-    changed = []
+    joined = {module: forward for module in model.modules() if (forward := _joined(module))}
     try:
-        for module in model.modules():
-            forward = _joined(module)
-            if forward:
-                module.forward = MethodType(forward, module)
-                changed.append(module)
+        for module, forward in joined.items():
+            module.forward = forward
         yield
     finally:
-        for module in changed:
+        for module in joined:
             del module.forward
 
 
-def _joined(module: nn.Module):
+def _joined(module: nn.Module) -> Callable[..., torch.Tensor] | None:
     """The forward pass to give to a module; None to leave it its own."""
     if isinstance(module, LoraLayer) and _is_plain(module):
-        return _lora
+        [name], base = module.active_adapters, module.base_layer
+        a, b, scale = module.lora_A[name].weight, module.lora_B[name].weight, module.scaling[name]
+        return lambda x: LoraProduct.apply(x, base.weight, base.bias, a, b, scale)
     if type(module) in NORMS and _is_frozen(module.weight):
-        return lambda self, x: Norm.apply(x, self.weight, self.variance_epsilon)
+        return lambda x: Norm.apply(x, module.weight, module.variance_epsilon)
     if type(module) in GATED and module.config.hidden_act == "silu":
-        return lambda self, x: self.down_proj(Gate.apply(self.gate_proj(x), self.up_proj(x)))
+        return lambda x: module.down_proj(Gate.apply(module.gate_proj(x), module.up_proj(x)))
     return None
 
 
@@ -69,31 +67,25 @@ def _is_frozen(weight: torch.Tensor) -> bool:
     return weight.device.type == "cpu" and not weight.requires_grad
 
 
-def _lora(layer: LoraLayer, x: torch.Tensor) -> torch.Tensor:
-    [name] = layer.active_adapters
-    base, a, b = layer.base_layer, layer.lora_A[name].weight, layer.lora_B[name].weight
-    return LoraProduct.apply(x, base.weight, base.bias, a, b, layer.scaling[name])
-
-
 class LoraProduct(torch.autograd.Function):
     """x (..., in), weight (out, in), bias (out,) or None, a (rank, in), b (out, rank) → (..., out)."""
 
     @staticmethod
-    @torch.autocast("cpu", enabled=False)
     def forward(ctx, x: torch.Tensor, weight, bias, a, b, scale: float) -> torch.Tensor:
-        flat, a, b = x.reshape(-1, x.shape[-1]).to(weight.dtype), a.to(weight.dtype), (b * scale).to(weight.dtype)
+        precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        flat = x.reshape(-1, x.shape[-1]).to(precision)
+        weight, a, b = weight.to(precision), a.to(precision), b.to(precision)
         low = flat @ a.T
-        y = nn.functional.linear(flat, weight, bias).addmm_(low, b.T)
+        y = nn.functional.linear(flat, weight, bias).addmm_(low, b.T, alpha=scale)
         ctx.save_for_backward(flat, weight, a, b, low)
         ctx.scale, ctx.shape = scale, x.shape
         return y.view(*x.shape[:-1], len(weight))
 
     @staticmethod
-    @torch.autocast("cpu", enabled=False)
     def backward(ctx, gradient: torch.Tensor):
         flat, weight, a, b, low = ctx.saved_tensors
         gradient = gradient.reshape(-1, len(weight)).to(weight.dtype)
-        of_low = gradient @ b
+        of_low = (gradient @ b).mul_(ctx.scale)
         of_x = (gradient @ weight).addmm_(of_low, a).view(ctx.shape) if ctx.needs_input_grad[0] else None
         return of_x, None, None, (of_low.T @ flat).float(), (gradient.T @ low).float().mul_(ctx.scale), None
 
