@@ -57,10 +57,7 @@ test-browser: model ## look at every notebook, and run it, in JupyterLab in Chro
 	@$(PY) -m pip install -qq --disable-pip-version-check -r tests/browser/requirements.txt -c constraints.txt
 	@$(PY) -m pytest tests/browser/check_notebooks.py
 
-test-mixture: model ## train a mixture of tasks with its loss averaged in several ways, for the table in notebook 03 (most of an hour)
-	@$(PY) -m utils.series.mixture_study
-
-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
+test-colab: $(STAMP) ## run notebooks 02 and 04 in fresh environments as Colab would (long)
 	@$(PY) -m pytest tests/colab/check_colab.py
 
 model: $(STAMP) ## prepare the bundled model, SmolLM2-135M, in models/ (once, half a minute; others do it by themselves)

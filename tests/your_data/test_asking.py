@@ -1,6 +1,7 @@
 """What a run leaves can be asked: one text, or rows of a file as they come, each with an answer or a reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from models_fixture import save_model
@@ -44,6 +45,13 @@ def test_the_prompt_is_that_of_the_training(asker):
     assert asker(LABELLED)._record("x", "") == Record("Which?", "x")
     assert asker(LABELLED, REVERSE_INSTRUCTION)._record("x", "") == Record("", "", "x")
     assert asker(QUESTIONS)._record("x", "about y") == Record("x", "about y")
+
+
+def test_a_record_is_asked_like_its_text_and_its_own_answer_is_not_read(asker):
+    ask = asker(LABELLED, labels=["yes", "no"], temperature=1.0)
+    assert ask(LABELLED[0]) == ask(replace(LABELLED[0], output="no")) == ask(LABELLED[0].input)
+    ask = asker(LABELLED, REVERSE_INSTRUCTION)
+    assert ask(Record("a secret", output="a letter")) == ask("a letter")
 
 
 @pytest.mark.parametrize(

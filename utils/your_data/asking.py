@@ -43,18 +43,21 @@ class Asker:
         self.model, self.tokenizer, self.form = model, tokenizer, form
         self.template = templates[form["template"]]
 
-    def __call__(self, text: str | list[Mapping[str, Any]], *, input: str = "") -> dict[str, Any]:
+    def __call__(self, text: str | Record | list[Mapping[str, Any]], *, input: str = "") -> dict[str, Any]:
         """The answer to one text: `answer` and, of labels, `probability`.
 
         Args:
             text: as the model was trained to read it, without any prompt around it. For a model of conversations also
-                what was said so far: `[{"role": "user", "content": …}, …]`, in the form of OpenAI or ShareGPT.
+                what was said so far: `[{"role": "user", "content": …}, …]`, in the form of OpenAI or ShareGPT. Or a
+                record like those of the training, whose own answer is not read.
             input: what an instruction is about; only where the text is an instruction.
 
         Raises:
             ValueError: the text is too long for the model, or messages are not a conversation.
         """
-        record = self._record(text, input) if isinstance(text, str) else self._so_far({"messages": text}, "messages")
+        if isinstance(text, str):
+            text = self._record(text, input)
+        record = text if isinstance(text, Record) else self._so_far({"messages": text}, "messages")
         return self._answers([record])[0]
 
     @property
