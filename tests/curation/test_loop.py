@@ -16,9 +16,9 @@ from utils.curation import (
     FIRST_SENTENCE,
     MACHINE,
     NEAREST,
-    RECORD,
     REFERENCE,
     SEED_PAIRS,
+    Forward,
     Settings,
     better,
     dependencies,
@@ -110,11 +110,40 @@ def test_a_record_is_stale_when_what_it_depends_on_has_changed(part, tmp_path):
     assert stale_parts(record, root=tmp_path) == [part]
 
 
-def test_the_committed_record_is_that_of_todays_code_and_data():
-    record = read_record()
-    if record is None:
-        pytest.skip(f"no {RECORD.name} yet: `make loop` makes it")
-    assert stale_parts(record) == [], "run `make loop`"
-    arms = recorded_arms(record)
-    assert len(record["runs"]) >= 3 and arms.keys() == ARMS
-    assert better(arms, REFERENCE, against=CONSTANT_SET).endswith("is better.")
+@pytest.fixture(scope="module")
+def committed() -> dict:
+    return read_record()
+
+
+def test_the_committed_record_is_that_of_todays_code_and_data(committed):
+    assert stale_parts(committed) == [], "run `make loop`"
+    assert len(committed["runs"]) >= 3 and recorded_arms(committed).keys() == ARMS
+
+
+def test_notebook_06_says_of_the_training_sets_what_every_seed_shows(committed):
+    for run in committed["runs"]:
+        loss = {name: Forward.from_dict(arm).loss.value for name, arm in run["arms"].items()}
+        assert loss[REFERENCE] < loss[MACHINE] < loss[CONSTANT_SET] - 0.05
+        assert loss[MACHINE] - loss[REFERENCE] < 0.5 * (loss[CONSTANT_SET] - loss[MACHINE])
+        assert abs(loss[FIRST_SENTENCE] - loss[CONSTANT_SET]) < 0.03 < loss[NEAREST] - loss[CONSTANT_SET]
+        assert loss[CURATED] > loss[AGAIN] > loss[MACHINE] + 0.03
+        assert loss[SEED_PAIRS] < loss[REFERENCE] + 0.02
+        curve = [Forward.from_dict(run["curve"][size]).loss.value for size in sorted(run["curve"], key=int)]
+        assert sorted([*curve, loss[CURATED]], reverse=True) == [*curve, loss[CURATED]]
+
+
+def test_notebook_06_says_how_sure_that_is(committed):
+    arms = recorded_arms(committed)
+    for one, other in ((MACHINE, CONSTANT_SET), (REFERENCE, MACHINE), (AGAIN, CURATED), (MACHINE, AGAIN)):
+        assert better(arms, one, against=other).endswith("is better.")
+    for one, other in ((CURATED, MACHINE), (NEAREST, CONSTANT_SET)):
+        assert better(arms, one, against=other).endswith("is worse.")
+    for one, other in ((FIRST_SENTENCE, CONSTANT_SET), (SEED_PAIRS, REFERENCE)):
+        assert better(arms, one, against=other).endswith("cannot tell the two apart.")
+
+
+def test_a_second_round_brings_no_better_reverse_model_as_notebook_06_says(committed):
+    for run in committed["runs"]:
+        first, second = (sum(right for right, _ in run[when]) for when in ("reverse", "reverse again"))
+        assert abs(second - first) < 0.1 * first
+        assert sum(run["kept"]) < 0.5 * len(run["kept"]) and sum(run["kept"]) < sum(run["kept again"])
