@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 import torch
-from models_fixture import RECORDS, Trained, save_model, small_config, trained  # noqa: F401
+from models_fixture import LEARNS, RECORDS, Trained, save_model, small_config, trained  # noqa: F401
 from peft import AutoPeftModelForCausalLM
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
@@ -94,7 +94,7 @@ def test_an_adapter_of_the_bundled_model_finds_it_in_any_project(trained: Traine
 
 
 def test_an_adapter_of_another_bundled_model_is_refused(trained: Trained, tmp_path, monkeypatch):  # noqa: F811
-    bundle(save_model(tmp_path / "again", seed=1), tmp_path / "project", monkeypatch)
+    bundle(save_model(tmp_path / "again", LEARNS, seed=1), tmp_path / "project", monkeypatch)
     with pytest.raises(AdapterError, match="and smollm2-135m is another model .*weights differ"):
         load_adapter(trained.adapter, base=smollm2.NAME)
 
@@ -120,7 +120,7 @@ def test_a_base_of_another_shape_is_refused_by_what_differs(trained: Trained, tm
 
 
 def test_a_base_that_was_trained_again_is_refused(trained: Trained, tmp_path):  # noqa: F811
-    other = save_model(tmp_path / "again", seed=1)
+    other = save_model(tmp_path / "again", LEARNS, seed=1)
     with pytest.raises(AdapterError, match="weights differ"):
         load_adapter(trained.adapter, base=other)
 
@@ -138,7 +138,7 @@ def test_of_large_weights_samples_are_hashed(trained: Trained, tmp_path, monkeyp
     whole = base_identity(trained.base)["weights_sha256"]
     monkeypatch.setattr(identity, "WHOLE_BYTES", 0)
     sampled = base_identity(trained.base)["weights_sha256"]
-    assert sampled not in (whole, base_identity(save_model(tmp_path / "again", seed=1))["weights_sha256"])
+    assert sampled not in (whole, base_identity(save_model(tmp_path / "again", LEARNS, seed=1))["weights_sha256"])
 
 
 def test_the_identity_of_a_base_does_not_depend_on_where_it_is(trained: Trained, tmp_path):  # noqa: F811
