@@ -105,9 +105,9 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(address, promp
 
 
 def test_an_answer_that_the_context_cuts_off_is_an_error(exported):  # noqa: F811
-    with serve(exported.base, context=256) as address:  # a base that was never taught to stop
-        with pytest.raises(ServeError, match="row 0: .*larger context"):
-            complete(address, [[5] * 250], max_new_tokens=40)
+    never_stops = serve(exported.base, context=256)
+    with never_stops as address, pytest.raises(ServeError, match="row 0: .*larger context"):
+        complete(address, [[5] * 250], max_new_tokens=40)
 
 
 def test_a_chat_of_another_shape_is_refused_in_words(address):
