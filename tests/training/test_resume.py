@@ -146,6 +146,21 @@ def test_micro_batches_are_resumed_to_the_bit_as_well(base, tmp_path):
     assert all(map(torch.equal, *ends))
 
 
+def test_a_run_that_on_log_ends_keeps_its_best_weights_and_ends_so_again(base, tmp_path):
+    def end(history: list[dict]) -> bool:
+        return history[-1]["step"] >= 5 and "heldout_loss" in history[-1]
+
+    found = [fine_tune(**settings(base, tmp_path), on_log=end, resume=again) for again in (False, True)]
+    first, second = ([p.detach() for p in one.model.parameters() if p.requires_grad] for one in found)
+    assert all(map(torch.equal, first, second))
+    assert found[0].history == found[1].history
+    metrics = found[0].metrics
+    assert metrics["steps"] == found[0].history[-1]["step"] < STEPS
+    assert metrics["epochs"] == pytest.approx(metrics["steps"] / (STEPS / 3))
+    losses = {entry["step"]: entry["heldout_loss"] for entry in found[0].history if "heldout_loss" in entry}
+    assert metrics["heldout_loss"] == losses[metrics["best_step"]] == min(losses.values())
+
+
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 

@@ -71,3 +71,26 @@ def test_without_validation_rows_there_are_ten_lines():
         one.follow(history)
     assert len(said) - 1 == 8  # of ten, two were before it was interrupted
     assert said[-1] == "epoch 1.00 of 1: loss 1.000; 0:30 gone, about 0:00 to go"
+
+
+@pytest.mark.parametrize(
+    ("losses", "measured"),
+    [
+        ([3.0, 2.0, 1.0, 1.1, 1.2, 1.3, 1.4], 6),  # it only rises
+        ([3.0, 2.0, 1.0, 1.1, 1.05, 0.9, 1.0, 1.1, 1.2, 0.1], 9),  # it came down once more
+        ([3.0, 2.0, 1.9, 1.8, 1.7], 5),
+        ([1.0, 2.0, 2.0, 2.0, 2.0, 2.0], 5),  # before the first step there was no training to go back to
+        ([3.0, 1.0, 1.1, 1.2, 1.3], 5),
+    ],
+)
+def test_training_ends_where_the_validation_loss_no_longer_comes_down(losses, measured):
+    one, said = progress(epochs=1, validation=10, times=range(100))
+    one.announce(Plan(rows=80, tokens=8000, steps=len(losses) - 1, seconds=60))
+    history, ended = [], []
+    for step, loss in enumerate(losses):
+        history.append({"step": step, "epoch": step / (len(losses) - 1), "heldout_loss": loss})
+        ended.append(one.follow(history))
+        if ended[-1]:
+            break
+    assert len(ended) == measured
+    assert ended[-1] == said[-1].endswith("training ends here.") == (measured < len(losses))

@@ -54,11 +54,11 @@ def collect_result(trainer: Trainer, *, first_step: int, best_step: int, seconds
     heldout = [entry["heldout_loss"] for entry in entries if "heldout_loss" in entry]
     last = losses[-max(1, len(losses) // 10) :]
     steps = trainer.state.global_step
-    rows_seen = len(trainer.train_dataset) * trainer.args.num_train_epochs * (steps - first_step) / steps
+    rows_seen = len(trainer.train_dataset) * trainer.state.epoch * (steps - first_step) / steps
     metrics = {
         "steps": steps,
         "rows": len(trainer.train_dataset),
-        "epochs": trainer.args.num_train_epochs,
+        "epochs": trainer.state.epoch,
         "seconds": seconds,
         "rows_per_second": rows_seen / seconds,
         "loss": sum(last) / len(last),
@@ -73,9 +73,12 @@ def collect_result(trainer: Trainer, *, first_step: int, best_step: int, seconds
 
 
 class OnLog(TrainerCallback):
-    """Calls a function with the history after each entry, and of a resumed run with what went before."""
+    """Calls a function with the history after each entry, and of a resumed run with what went before.
 
-    def __init__(self, on_log: Callable[[History], None]) -> None:
+    Training ends where the function returns True.
+    """
+
+    def __init__(self, on_log: Callable[[History], bool | None]) -> None:
         self.call = on_log
 
     def on_train_begin(self, args, state, control, **kwargs) -> None:
@@ -83,7 +86,9 @@ class OnLog(TrainerCallback):
             self.call(history(state.log_history))
 
     def on_log(self, args, state, control, **kwargs) -> None:
-        self.call(history(state.log_history))
+        if self.call(history(state.log_history)):
+            control.should_training_stop = True
+            control.should_save = False  # a run that is resumed would go on from here: it has to come here again
 
 
 def history(log: list[dict[str, float]]) -> History:

@@ -1,6 +1,6 @@
 """What is said while a model trains: how much there is to do, how long it takes, what it costs, how far it is.
 
-A dry run ends where the first of these lines has been said.
+A dry run ends where the first of these lines has been said, and a run where it only gets worse.
 """
 
 import time
@@ -11,6 +11,8 @@ from utils.text import counted
 
 if TYPE_CHECKING:
     from utils.training import History, Plan
+
+PATIENCE = 3  # measurements above the lowest loss on validation rows, one after the other; a run has about ten
 
 
 class DryRun(Exception):
@@ -64,17 +66,21 @@ class Progress:
             self.say("dry run: two steps were timed, nothing was trained, no checkpoint was written")
             raise DryRun("a dry run ends here: set dry_run to False to train")
 
-    def follow(self, history: "History") -> None:
-        """A line at each loss on validation rows; without such rows, ten times during the run."""
+    def follow(self, history: "History") -> bool:
+        """A line at each loss on validation rows; without such rows, ten times during the run.
+
+        Returns:
+            Whether training shall end, because the loss on validation rows no longer comes down.
+        """
         last, now = history[-1], self.clock()
         step = last["step"]
         self.first = self.first or (step, now)
         if last == self.said:  # the trainer's last log holds no new loss
-            return
+            return False
         if "heldout_loss" in last:
             loss = f"loss on validation rows {last['heldout_loss']:.3f}"
         elif self.validation or step * 10 // self.steps == (step - 1) * 10 // self.steps:
-            return
+            return False
         else:
             loss = f"loss {last['loss']:.3f}"
         self.said, done = last, step - self.first[0]
@@ -82,6 +88,12 @@ class Progress:
         left = (now - self.first[1]) / done * ahead if done else self.guess * ahead / self.steps
         times = f"{_clock(now - self.started)} gone, about {_clock(left)} to go"
         self.say(f"epoch {last['epoch']:4.2f} of {self.epochs:g}: {loss}; {times}")
+        measured = [entry for entry in history if entry["step"] > 0 and "heldout_loss" in entry]
+        best = min(measured, key=lambda entry: entry["heldout_loss"], default=last)
+        if step == self.steps or best not in measured[:-PATIENCE]:
+            return False
+        self.say(f"It was lower in step {best['step']:.0f} and has not been since: training ends here.")
+        return True
 
 
 def _clock(seconds: float) -> str:
