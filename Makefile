@@ -10,7 +10,7 @@ STAMP := .venv/installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test lab bench notebooks loop settings colab model serve test-browser test-colab
+.PHONY: help run test lab bench notebooks loop settings mixture colab model serve test-browser test-colab
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ loop: model ## run the whole loop of notebook 06 over three seeds and record it 
 
 settings: model ## train with other ranks, alphas, rates and epochs, for the table in notebook 03 (most of an hour on two cores)
 	@$(PY) -m utils.series.settings_study
+
+mixture: model ## train a mixture of tasks with its loss averaged in several ways, for the table in notebook 03 (an hour or two)
+	@$(PY) -m utils.series.mixture_study
 
 colab: $(STAMP) ## write your address into setup cells and badges: make colab REPO=https://github.com/… REF=v1; REPO= removes it
 	@$(PY) -m utils.series.setup_cell $(if $(filter undefined,$(origin REPO)),,--repo "$(REPO)") $(if $(REF),--ref "$(REF)")

@@ -162,8 +162,9 @@ MODULES = {
     if path.parent != ROOT / "utils" or path.stem != "__init__"
 }
 DOORS = {name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__")}
-COMMANDS = {"utils.series.run_notebooks", "utils.series.settings_study", "utils.bundled_model.smollm2"}
+COMMANDS = {f"utils.series.{name}" for name in ("run_notebooks", "settings_study", "mixture_study")}
 COMMANDS |= {f"utils.{name}" for name in ("job", "lint", "ask", "serve", "loop", "write_instructions")}
+COMMANDS |= {"utils.bundled_model.smollm2"}
 
 
 def imports(tree) -> set[str]:

@@ -3,6 +3,7 @@
 from utils.series.accuracies import accuracy_row, recorded_accuracies
 from utils.series.adapter import trained_adapter
 from utils.series.exercises import check_answer
+from utils.series.mixture_record import mixture_rows
 from utils.series.running import NotebookFailed, find_notebooks, parameters_of, read_parameters, run_notebook
 from utils.series.settings_record import settings_rows
 from utils.series.shown_answers import shown_answers
@@ -16,6 +17,7 @@ __all__ = [
     "check_answer",
     "find_notebooks",
     "load_tasks",
+    "mixture_rows",
     "parameters_of",
     "read_parameters",
     "recorded_accuracies",

@@ -48,7 +48,7 @@ def fine_tune(
     activation_checkpointing: bool | None = None,
     share_starts: bool | None = None,
     on_start: Callable[[Plan], None] | None = None,
-    on_log: Callable[[History], None] | None = None,
+    on_log: Callable[[History], bool | None] | None = None,
 ) -> TrainingResult:
     """Train adapters on encoded rows; the loss is over the labels that are not -100: the completions.
 
@@ -78,7 +78,8 @@ def fine_tune(
             allows it. True asks for it elsewhere.
         on_start: called before the first step with a `Plan`: rows, tokens, steps, and a guess of the seconds, for
             which two steps are timed.
-        on_log: called with the whole history after each new entry, for a live plot.
+        on_log: called with the whole history after each new entry, for a live plot. Where it returns True, training
+            ends; `resume` would repeat what came after the last checkpoint, and end there again.
 
     Raises:
         ValueError: rows without a supervised token, longer than the model's context, or with foreign token ids;
