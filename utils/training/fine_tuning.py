@@ -55,7 +55,7 @@ def fine_tune(
     Args:
         model: a base from `models.load_base`. It is changed in place: a second run needs a fresh one.
         rows: `input_ids` and `labels` from `encode`; the trainer takes them as they are. A `weight` in every row
-            makes it count more or less than 1: where tasks are mixed, a task with short answers needs it.
+            makes it count more or less than 1, such as the rows of one task among others.
         output_dir: for checkpoints; those of an earlier run are removed unless `resume`.
         heldout: rows to measure the loss on before training, about ten times during it, and at the end; less often
             where that would take longer than the training. The weights with the lowest loss on them are the result,
