@@ -6,14 +6,15 @@ from tokenizers_fixture import whole_text_ids
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PromptTemplate, encode, encode_prompts
 from utils.records import Record
 
+# touches the data on both sides, so that the marker itself may merge with it, as "letters", "colon" and "blank lines"
+ARROW = PromptTemplate(name="arrow", text="{instruction}->", response_marker="->")
 SPACED = PromptTemplate(name="spaced", text="{instruction}\n### Response: ", response_marker="### Response: ")
 TEMPLATES = [
     ALPACA,
     REVERSE_INSTRUCTION,
     SPACED,
     PromptTemplate(name="bare", text="{instruction}\n### Response:", response_marker="### Response:"),
-    # these touch the data on both sides, so that the marker itself may merge with it
-    PromptTemplate(name="arrow", text="{instruction}->", response_marker="->"),
+    ARROW,
     PromptTemplate(name="letters", text="{instruction}ab", response_marker="ab", completion="{output}\n"),
     PromptTemplate(name="colon", text="{instruction}A:", response_marker="A:", completion=" {output}"),
     PromptTemplate(name="blank lines", text="{instruction}=\n\n", response_marker="=\n\n"),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seam_laws import BARE, RECORDS, SPACED, TEMPLATES, check_laws
+from seam_laws import ARROW, BARE, RECORDS, SPACED, TEMPLATES, check_laws
+from tokenizers import Tokenizer, models
 from tokenizers_fixture import like_gpt2, like_llama3, tokenizer, whole_text_ids  # noqa: F401
+from transformers import PreTrainedTokenizerFast
 
 from utils.prompts import ALPACA, REVERSE_INSTRUCTION, PlainEncoder, PromptTemplate, encode
 from utils.records import Record
@@ -48,6 +50,14 @@ def test_a_merge_at_the_seam_is_reported_with_its_characters():
     assert note.row == 1 and note.stage == "seam" and note.reason.startswith("' y")
     (note,) = encode([Record("Why?", output="\nyes")], ALPACA, like_llama3(), max_length=None).notes
     assert note.reason.startswith(r"':\n\n' became one token")
+
+
+def test_of_two_splits_that_are_equally_likely_the_whole_text_decides():
+    scores = {"<unk>": 0.0, "</s>": 0.0, "a": -1.37, "-": -1.1, ">": -1.7, "#": -2.13, "##": -3.31}
+    unigram = Tokenizer(models.Unigram(list(scores.items()), unk_id=0))
+    unigram = PreTrainedTokenizerFast(tokenizer_object=unigram, unk_token="<unk>", eos_token="</s>")
+    records = [Record("a" * n, output="###") for n in range(40)]  # '#', '##' or '##', '#': the rounding decides
+    assert len({tuple(row["input_ids"][-3:]) for row in check_laws(records, ARROW, unigram).rows}) == 2
 
 
 @settings(max_examples=20)

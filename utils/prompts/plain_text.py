@@ -31,6 +31,7 @@ class PlainEncoder:
         commands: id -> spelling of the tokens that data may not produce: special, named (BOS, EOS ...) or spelled like
             one. UNK is none of them, since it stands for rare letters.
         special: those of them that are special or named. The others (`<think>`) a prompt template may spell.
+        is_bpe: whether the tokenizer only ever merges what stands side by side, in a fixed order.
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
@@ -42,6 +43,8 @@ class PlainEncoder:
             for index, token in tokenizer.added_tokens_decoder.items()
             if index not in allowed and (token.special or index in named or COMMAND.fullmatch(token.content))
         }
+        backend = getattr(tokenizer, "backend_tokenizer", None)  # there is none if it is written in Python
+        self.is_bpe = backend is not None and type(backend.model).__name__ == "BPE"
         added = tokenizer.added_tokens_decoder
         self.special = {index: text for index, text in self.commands.items() if added[index].special or index in named}
 

@@ -56,8 +56,9 @@ def both_sides(records: Sequence["Record"], template: PromptTemplate, encoder: P
     """Encode prompts and completions in one pass, each completion after the response marker alone.
 
     That is exact for BPE where the marker's last token is also the prompt's last one: no merge crossed its two ends
-    here, so none does in the whole text, in which the same merges come in the same order. Elsewhere, and where a
-    token spans the seam, the whole text is encoded as well.
+    here, so none does in the whole text, in which the same merges come in the same order. Elsewhere, where a token
+    spans the seam, and with other kinds of tokenizer, the whole text is encoded as well: of two splits that a Unigram
+    finds equally likely, how its sum is rounded decides, and that depends on all of the text before.
     """
     rendered, marker = [template.render(record) for record in records], template.response_marker
     texts = [*(prompt for prompt, _ in rendered), *(marker + completion for _, completion in rendered), marker]
@@ -65,7 +66,7 @@ def both_sides(records: Sequence["Record"], template: PromptTemplate, encoder: P
     sides, unsure = [], []
     for row, (prompt, behind) in enumerate(zip(ids[: len(records)], ids[len(records) :], strict=True)):
         sides.append(Sides(prompt, behind[len(seam) :]))
-        if behind[: len(seam)] != seam or prompt[-1:] != seam[-1:]:
+        if not encoder.is_bpe or behind[: len(seam)] != seam or prompt[-1:] != seam[-1:]:
             unsure.append(row)
     whole, special_in_whole = encoder.ids(["".join(rendered[row]) for row in unsure])
     merged = {}
