@@ -43,8 +43,8 @@ class PlainEncoder:
             for index, token in tokenizer.added_tokens_decoder.items()
             if index not in allowed and (token.special or index in named or COMMAND.fullmatch(token.content))
         }
-        backend = getattr(tokenizer, "backend_tokenizer", None)  # there is none if it is written in Python
-        self.is_bpe = backend is not None and type(backend.model).__name__ == "BPE"
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)  # there is none if it is written in Python
+        self.is_bpe = self._backend is not None and type(self._backend.model).__name__ == "BPE"
         added = tokenizer.added_tokens_decoder
         self.special = {index: text for index, text in self.commands.items() if added[index].special or index in named}
 
@@ -75,11 +75,10 @@ class PlainEncoder:
         check_unicode(texts)
         if not texts:
             return [], {}
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None:  # a tokenizer written in Python
+        if self._backend is None:
             ids = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
             return ids, self._special(ids)
-        ids = _encode(backend, texts)
+        ids = _encode(self._backend, texts)
         if found := self._special(ids):
             for at, row in zip(found, _encode(self._stricter, [texts[at] for at in found]), strict=True):
                 ids[at] = row
@@ -88,11 +87,10 @@ class PlainEncoder:
 
     def ends(self, texts: Sequence[str]) -> list[list[int]]:
         """How many characters of each text are read when each of its tokens ends, in one call."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None or not texts:
+        if self._backend is None or not texts:
             return [[] for _ in texts]
-        with _as_plain_text(backend):
-            found = backend.encode_batch(texts, add_special_tokens=False)
+        with _as_plain_text(self._backend):
+            found = self._backend.encode_batch(texts, add_special_tokens=False)
         return [[end for _, end in encoding.offsets] for encoding in found]
 
     def _special(self, ids: list[list[int]]) -> dict[int, str]:
@@ -105,7 +103,7 @@ class PlainEncoder:
     def _stricter(self) -> "RustTokenizer":
         """A copy for texts in which a special token came through: Phi-3 does not declare its `</s>` special, here it
         is."""
-        backend, spellings = self.tokenizer.backend_tokenizer, set(self.commands.values())
+        backend, spellings = self._backend, set(self.commands.values())
         state = json.loads(backend.to_str())
         for token in state["added_tokens"]:
             token["special"] |= token["content"] in spellings

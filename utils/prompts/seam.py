@@ -1,4 +1,4 @@
-"""The seam in token ids: where the prompt ends and the completion begins, found without encoding anything twice.
+"""The seam in token ids: where the prompt ends and the completion begins; only doubtful rows are encoded twice.
 
 If a token spans the seam, the model would be trained on other tokens than it gets at inference; such a record is named
 with the characters that merged.

@@ -60,23 +60,25 @@ def main() -> None:
             print(f"seed {seed}: {name}, {found[number][-1]['steps']} steps", flush=True)
     tasks = load_tasks(evaluate_on="dev")
 
-    def score_of(name: str, number: int) -> Score:
+    def scores_of(name: str, number: int) -> list[Score]:
+        """Of each seed."""
         task = tasks[name]
         slots = task.slots or None
-        return over_runs([
+        return [
             score(one["answers"][name], task.test, task.template, allowed=task.labels, slots=slots)[TASKS[name]]
             for one in found[number]
-        ])  # fmt: skip
+        ]
 
+    first = {name: over_runs(scores_of(name, 0)) for name in TASKS}
     runs = []
     for number, (title, run) in enumerate(RUNS.items()):
         row: dict[str, Any] = {"name": title, "steps": found[number][0]["steps"]}
         for name in run["rows"]:
-            of_run, of_first = score_of(name, number), score_of(name, 0)
-            each = [Score(one, of_run.formula).value for one in of_run.rows]
+            each = scores_of(name, number)
+            whole = over_runs(each)
             row[name] = {
-                "score": list(bootstrap(of_run)), "against first": list(paired_bootstrap(of_first, of_run)),
-                "of each seed": each,
+                "score": list(bootstrap(whole)), "against first": list(paired_bootstrap(first[name], whole)),
+                "of each seed": [one.value for one in each],
             }  # fmt: skip
         runs.append(row)
     print("written:", write_json(RECORD, {"depends_on": depends_on(), "runs": runs}))
