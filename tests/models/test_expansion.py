@@ -58,6 +58,18 @@ def test_outputs_and_input_gradients_are_those_of_the_4_bit_layers(base):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_the_head_is_cast_once_as_autocast_would_cast_it_at_every_step(base):
+    model, _ = load_base(base)
+    head, ids = model.requires_grad_(False).get_output_embeddings(), torch.arange(5, 25)[None]
+    with expanded_for_training(model, torch.bfloat16), torch.autocast("cpu", torch.bfloat16):
+        assert model.get_output_embeddings().weight.dtype == torch.bfloat16
+        once = model(ids).logits
+        model.set_output_embeddings(head)
+        assert torch.equal(model(ids).logits, once)
+    assert model.get_output_embeddings() is head
+    assert head.weight.dtype == model.get_input_embeddings().weight.dtype == torch.float32
+
+
 def test_where_memory_is_short_the_weights_stay_in_4_bits(base, monkeypatch):
     model, _ = load_base(base)
     layers = [module for module in model.modules() if isinstance(module, Linear4bit)]

@@ -64,12 +64,24 @@ rows_of_ids = st.tuples(
 ).map(lambda sides: row(*sides))
 
 
-@given(st.lists(rows_of_ids, min_size=1, max_size=8), st.integers(4, 40))
-def test_any_rows_and_any_limit_give_the_losses_of_single_rows(llama, rows, limit):
+@given(st.lists(rows_of_ids, min_size=1, max_size=8), st.integers(4, 40), st.integers(1, 3))
+def test_any_rows_limit_and_parts_give_the_losses_of_single_rows(llama, rows, limit, parts):
     expected = sorted(sum((alone(llama, one) for one in rows), []))
-    assert sorted(packed(llama, rows, limit=limit)) == pytest.approx(expected, abs=1e-4)
-    sizes = [each["input_ids"].shape[1] for each in pack(rows, limit=limit)]
+    assert sorted(packed(llama, rows, limit=limit, parts=parts)) == pytest.approx(expected, abs=1e-4)
+    sizes = [each["input_ids"].shape[1] for each in pack(rows, limit=limit, parts=parts)]
     assert all(size <= max(limit, 10) for size in sizes)
+
+
+@given(st.lists(rows_of_ids, min_size=2, max_size=8))
+def test_of_two_parts_the_longer_is_as_short_as_any_cut_makes_it(rows):
+    def tokens(some) -> int:
+        return sum(each["input_ids"].shape[1] for each in pack(some))
+
+    ordered = sorted(rows, key=lambda one: one["input_ids"])
+    shortest = min(max(tokens(ordered[:at]), tokens(ordered[at:])) for at in range(1, len(rows)))
+    parts = pack(rows, parts=2)
+    assert len(parts) == 2
+    assert max(each["input_ids"].shape[1] for each in parts) == shortest
 
 
 def test_gradients_are_those_of_single_rows(llama):

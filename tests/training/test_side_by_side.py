@@ -26,6 +26,10 @@ def model():
 SEQUENCES = [{"x": torch.randn(n, 8, generator=torch.Generator().manual_seed(n))} for n in (5, 90, 7, 30, 1)]
 
 
+def trained(model) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def gradients(model) -> list[torch.Tensor]:
     found = [p.grad for p in model.parameters()]
     model.zero_grad()
@@ -37,7 +41,7 @@ def loss_of(model):
 
 
 def test_sum_and_gradients_are_those_of_one_after_the_other(model):
-    total = summed(loss_of(model), SEQUENCES, model) / 3
+    total = summed(loss_of(model), SEQUENCES, trained(model)) / 3
     total.backward()
     ours = gradients(model)
     expected = sum(map(loss_of(model), SEQUENCES)) / 3
@@ -49,7 +53,7 @@ def test_sum_and_gradients_are_those_of_one_after_the_other(model):
 
 def test_the_same_bits_come_out_every_time(model):
     def once() -> list[torch.Tensor]:
-        total = summed(loss_of(model), SEQUENCES, model)
+        total = summed(loss_of(model), SEQUENCES, trained(model))
         total.backward()
         return [total.detach(), *(one for one in gradients(model) if one is not None)]
 
@@ -59,15 +63,15 @@ def test_the_same_bits_come_out_every_time(model):
 
 
 def test_gradients_are_added_to_those_that_are_there(model):
-    summed(loss_of(model), SEQUENCES[:2], model).backward()
+    summed(loss_of(model), SEQUENCES[:2], trained(model)).backward()
     once = model[2].weight.grad.clone()
-    summed(loss_of(model), SEQUENCES[:2], model).backward()
+    summed(loss_of(model), SEQUENCES[:2], trained(model)).backward()
     assert torch.allclose(model[2].weight.grad, 2 * once)
 
 
 def test_without_gradients_it_is_a_number_and_no_thread_keeps_any(model):
     with torch.no_grad():
-        total = summed(loss_of(model), SEQUENCES, model)
+        total = summed(loss_of(model), SEQUENCES, trained(model))
     assert not total.requires_grad and float(total) > 0
 
 
@@ -79,7 +83,7 @@ def test_autocast_holds_in_each_thread(model):
         return model(sequence["x"]).float().sum()
 
     with torch.autocast("cpu", torch.bfloat16):
-        summed(loss, SEQUENCES, model)
+        summed(loss, SEQUENCES, trained(model))
     assert seen == [torch.bfloat16] * len(SEQUENCES)
 
 
@@ -88,14 +92,14 @@ def test_an_error_comes_through_and_the_threads_are_given_back(model):
         raise ArithmeticError("amid a step")
 
     with pytest.raises(ArithmeticError, match="amid a step"):
-        summed(loss, SEQUENCES, model)
+        summed(loss, SEQUENCES, trained(model))
     assert torch.get_num_threads() == 2
 
 
-def test_one_at_a_time_on_one_core_and_with_activation_checkpointing(model):
-    assert sequences_at_a_time(model) == side_by_side.AT_A_TIME
-    model[1].gradient_checkpointing = True
-    assert sequences_at_a_time(model) == 1
-    model[1].gradient_checkpointing = False
+def test_one_at_a_time_on_one_core_on_a_gpu_and_with_checkpointing():
+    cpu = torch.device("cpu")
+    assert sequences_at_a_time(cpu, activation_checkpointing=False) == side_by_side.AT_A_TIME
+    assert sequences_at_a_time(cpu, activation_checkpointing=True) == 1
+    assert sequences_at_a_time(torch.device("cuda"), activation_checkpointing=False) == 1
     torch.set_num_threads(1)
-    assert sequences_at_a_time(model) == 1
+    assert sequences_at_a_time(cpu, activation_checkpointing=False) == 1

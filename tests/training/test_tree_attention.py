@@ -61,12 +61,15 @@ def test_in_bf16_it_is_as_exact_as_the_fused_kernel():
         assert (one - true).norm() < 1.5 * (other - true).norm() < 0.05 * true.norm()
 
 
-def test_a_branch_is_computed_once_and_with_others_of_like_length():
-    paths = paths_of([(0, 100), (50, 60), (50, 30), (0, 5)])
-    # Places 0-49 lead to three branches: 50-99 and 100-159, of which the third row shares 5, and 160-189.
+def test_a_branch_is_computed_once_and_long_ones_are_not_padded():
+    paths = paths_of([(0, 1000), (50, 600), (50, 300), (0, 5)])
+    # Places 0-499 lead to three branches: 500-999 and 1000-1599, of which the third row shares 50, and 1600-1899.
     blocks = [sorted(block.real.sum(dim=(1, 2)).tolist()) for block in tree(paths).blocks]
-    assert blocks == [[5, 30, 50, 55], [50], [5]]
-    assert sum(map(sum, blocks)) == 195
+    assert sorted(blocks) == [[5], [50], [300], [500], [500], [550]]
+
+
+def test_few_short_branches_are_one_block_however_much_of_it_is_padding():
+    assert len(tree(paths_of([(0, 60), (50, 30), (80, 5), (0, 7)])).blocks) == 1
 
 
 def test_keys_in_another_precision_than_values_are_taken_in_theirs():

@@ -29,12 +29,13 @@ Place = tuple[nn.Module, str, nn.Module]  # a layer, and where it hangs
 
 @contextmanager
 def expanded_for_training(model: nn.Module, dtype: torch.dtype) -> Iterator[bool]:
-    """Inside the block the 4-bit layers of a model on a CPU are plain frozen ones in `dtype`; yields whether they are.
+    """Inside the block the 4-bit layers of a model on a CPU, and frozen ones that are wider than `dtype` (such as that
+    of the vocabulary), are plain ones in `dtype`; yields whether they are.
 
     Where they are, parts of a layer are computed as one operation each (`joined_layers`). On a GPU nothing is done: its
     memory is dear, and it expands a weight while it waits for the next.
     """
-    places = list(_places(model, lambda layer: isinstance(layer, Linear4bit)))
+    places = list(_places(model, lambda layer: isinstance(layer, Linear4bit) or _is_cast(layer, dtype)))
     on_cpu = next(model.parameters()).device.type == "cpu"
     if not on_cpu or _bytes(places, dtype) > SHARE_OF_MEMORY * psutil.virtual_memory().available:
         places = []
@@ -113,6 +114,11 @@ def _expanded_weight(layer: nn.Linear) -> torch.Tensor:
     if not isinstance(layer, Linear4bit):
         return layer.weight
     return dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+
+
+def _is_cast(layer: nn.Module, dtype: torch.dtype) -> bool:
+    """Whether autocast would make a copy of a frozen weight at every step, such as that of the vocabulary."""
+    return type(layer) is nn.Linear and not layer.weight.requires_grad and dtype.itemsize < layer.weight.itemsize
 
 
 def _can_expand(layer: nn.Module) -> bool:

@@ -67,12 +67,17 @@ def _is_frozen(weight: torch.Tensor) -> bool:
     return weight.device.type == "cpu" and not weight.requires_grad
 
 
+def _precision() -> torch.dtype | None:
+    """That in which autocast multiplies, where it is on."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+
+
 class LoraProduct(torch.autograd.Function):
     """x (..., in), weight (out, in), bias (out,) or None, a (rank, in), b (out, rank) → (..., out)."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight, bias, a, b, scale: float) -> torch.Tensor:
-        precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        precision = _precision() or weight.dtype
         flat = x.reshape(-1, x.shape[-1]).to(precision)
         weight, a, b = weight.to(precision), a.to(precision), b.to(precision)
         low = flat @ a.T
@@ -99,7 +104,8 @@ class Norm(torch.autograd.Function):
         rms = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).sqrt_()
         normed = (wide / rms).to(x.dtype)
         ctx.save_for_backward(normed, weight, rms)
-        return normed * weight
+        out = normed * weight
+        return out.to(_precision() or out.dtype)  # once, not by each of the products that read it
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor):

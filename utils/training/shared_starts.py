@@ -10,6 +10,7 @@ out for it is what comes out in its row alone, up to rounding, and nothing is sp
 layers look back through attention alone, with a mask that they take as it is.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT, parts: int = 1) -> list[dic
     """Sequences of at most `limit` tokens (a longer row is one of its own) that hold all rows.
 
     Args:
-        parts: make at least as many of like length, where there are rows enough.
+        parts: make a multiple of it, where there are rows enough, the longest as short as can be.
 
     Returns:
         For each, what the model reads: `input_ids` and `position_ids` (1, tokens), `attention_mask` (1, 1, tokens,
@@ -46,24 +47,36 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT, parts: int = 1) -> list[dic
         number of labels of its row, so that the shares of a row sum to 1.
     """
     rows = sorted(rows, key=lambda row: list(row["input_ids"]))  # rows that begin alike become neighbours
-    whole, ends = _Pack(), []
+    whole, fresh = _Pack(), []  # how many tokens each row has that the one before it does not lead to
     for row in rows:
+        before = len(whole.ids)
         whole.add(row)
-        ends.append(len(whole.ids))
-    packs: list[_Pack] = []
-    part = -1
-    for row, end in zip(rows, ends, strict=True):
-        before, part = part, (end - 1) * parts // ends[-1]
-        if part != before or not packs[-1].takes(row, limit):
-            packs.append(_Pack())
-        packs[-1].add(row)
-    return [each.tensors() for each in packs]
+        fresh.append(len(whole.ids) - before)
+    groups = _divided(rows, fresh, limit)
+    if parts > 1:
+        many = parts * -(-len(groups) // parts)
+        limit = bisect_left(range(limit), True, key=lambda most: len(_divided(rows, fresh, most)) <= many)
+        groups = _divided(rows, fresh, limit)
+    return [_Pack(group).tensors() for group in groups]
+
+
+def _divided(rows: Sequence[Row], fresh: Sequence[int], limit: int) -> list[list[Row]]:
+    """Neighbours, as many together as make a sequence of at most `limit` tokens."""
+    groups: list[list[Row]] = []
+    taken = limit
+    for row, new in zip(rows, fresh, strict=True):
+        if taken + new > limit:
+            groups.append([])
+            taken, new = 0, len(row["input_ids"])
+        groups[-1].append(row)
+        taken += new
+    return groups
 
 
 class _Pack:
     """Rows in the order in which they come; each begins where it leaves the one before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
         self.ids: list[int] = []
         self.positions: list[int] = []
         self.paths: list[list[int]] = []  # for each row the places of its tokens
@@ -71,9 +84,8 @@ class _Pack:
         self.targets: list[int] = []
         self.share: list[float] = []
         self.weight: list[float] = []
-
-    def takes(self, row: Row, limit: int) -> bool:
-        return len(self.ids) + len(row["input_ids"]) - self._shared(row) <= limit
+        for row in rows:
+            self.add(row)
 
     def add(self, row: Row) -> None:
         ids, labels = list(row["input_ids"]), list(row["labels"])

@@ -13,20 +13,23 @@ import torch
 AT_A_TIME = 2
 
 
-def sequences_at_a_time(model: torch.nn.Module) -> int:
+def sequences_at_a_time(device: torch.device, *, activation_checkpointing: bool) -> int:
     """How many sequences are computed side by side: one on a GPU or a single core, and with activation checkpointing,
     which restores the state of the random numbers that all threads share."""
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    checkpointing = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
-    return AT_A_TIME if on_cpu and torch.get_num_threads() >= AT_A_TIME and not checkpointing else 1
+    on_cores = device.type == "cpu" and torch.get_num_threads() >= AT_A_TIME
+    return AT_A_TIME if on_cores and not activation_checkpointing else 1
 
 
-def summed(loss: Callable[[dict], torch.Tensor], sequences: Sequence[dict], model: torch.nn.Module) -> torch.Tensor:
+def summed(
+    loss: Callable[[dict], torch.Tensor], sequences: Sequence[dict], trained: Sequence[torch.nn.Parameter]
+) -> torch.Tensor:
     """The sum of the losses of all sequences, each a number; `backward` on it hands out gradients computed here.
 
     The order of sums is that of the sequences, whichever thread is done first.
+
+    Args:
+        trained: the weights to compute gradients of.
     """
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     threads, learns = torch.get_num_threads(), torch.is_grad_enabled()
     precision = {"dtype": torch.get_autocast_dtype("cpu"), "enabled": torch.is_autocast_enabled("cpu")}
 

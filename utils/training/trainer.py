@@ -6,7 +6,7 @@ killed run goes on from the one before it; after a power cut, damaged ones are t
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,23 @@ class SafeTrainer(Trainer):
     """Averages its loss as asked, stops at one that is not a number, writes whole checkpoints, resumes in order."""
 
     by_row = False
+    at_a_time = 1  # sequences
+    trained: Sequence[torch.nn.Parameter] = ()
 
     def arrange_batches(self, *, loss_mean: str, share_starts: bool) -> None:
         """How rows become batches (padded, or with shared starts), and what their losses are averaged over."""
         self.by_row = loss_mean == "row"
+        # Asked once: to walk over all modules takes as long as a twentieth of a step.
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        checkpointing = self.args.activation_checkpointing
+        self.at_a_time = sequences_at_a_time(self.args.device, activation_checkpointing=checkpointing)
         self._signature_columns = ["input_ids", "labels", "weight"]
         self.data_collator = self._share if share_starts else partial(pad, self.data_collator)
         if self.aux_loss_enabled:  # TRL would add a loss that balances the experts of a mixture, which are frozen here
             self.aux_loss_enabled = self.model.config.get_text_config().output_router_logits = False
 
     def _share(self, rows: list) -> dict[str, Any]:
-        return {"packs": pack(rows, parts=sequences_at_a_time(self.model)), "rows": rows}
+        return {"packs": pack(rows, parts=self.at_a_time), "rows": rows}
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # TRL's own also measures entropy and accuracy, which nobody reads, and waits for a GPU to tell them.
@@ -48,10 +54,8 @@ class SafeTrainer(Trainer):
     def _mean(self, model: torch.nn.Module, inputs: Mapping[str, Any], items: Any = None) -> torch.Tensor:
         parts = [inputs | {"packs": [one]} for one in inputs["packs"]] if "packs" in inputs else [inputs]
         loss = partial(summed_loss, model, by_row=self.by_row)
-        if len(parts) > 1 and sequences_at_a_time(model) > 1:
-            total = summed(loss, parts, model)
-        else:
-            total = sum(map(loss, parts))
+        side_by_side = len(parts) > 1 and self.at_a_time > 1
+        total = summed(loss, parts, self.trained) if side_by_side else sum(map(loss, parts))
         if items is None:  # of this batch alone
             items = counted(inputs, by_row=self.by_row)
         elif self.args.average_tokens_across_devices:  # like Trainer: DDP averages what is to be a sum over processes

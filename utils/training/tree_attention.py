@@ -18,6 +18,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+Branch = tuple[list[int], list[int]]  # the places of its tokens, and those of all that they see
+
+COST_OF_A_BLOCK = 10_000  # its operations take as long as so many scores
 HIDDEN = -1e30  # a score; with minus infinity, what is all padding would not be a number
 
 
@@ -53,18 +56,31 @@ def tree(paths: Sequence[Sequence[int]]) -> Tree:
         cuts = [at for at, place in enumerate(path) if place in starts and place not in taken]
         branches += [(path[start:end], path[:end]) for start, end in zip(cuts, [*cuts[1:], len(path)], strict=True)]
         taken |= set(path)
-    branches.sort(key=lambda branch: len(branch[1]), reverse=True)
-    some: list[list] = []
-    for branch in branches:
-        if not some or 2 * len(branch[1]) < len(some[-1][0][1]):
-            some.append([])
-        some[-1].append(branch)
-    blocks = [_block(like) for like in some]
+    blocks = [_block(like) for like in _alike(branches)]
     places = torch.cat([block.queries.masked_fill(~block.real[..., 0], len(taken)).flatten() for block in blocks])
     return Tree(blocks, places.argsort(stable=True)[: len(taken)])
 
 
-def _block(branches: Sequence[tuple[list[int], list[int]]]) -> Block:
+def _alike(branches: list[Branch]) -> list[list[Branch]]:
+    """Branches together with others of like length, so that padding and the number of blocks cost least."""
+    branches = sorted(branches, key=lambda branch: len(branch[1]), reverse=True)
+    best = [(0, 0)]  # of the first n branches: what they cost, and where the last of their blocks begins
+    for end in range(1, len(branches) + 1):
+        ways, longest = [], 0
+        for start in reversed(range(end)):
+            longest = max(longest, len(branches[start][0]))
+            scores = (end - start) * longest * len(branches[start][1])
+            ways.append((best[start][0] + scores + COST_OF_A_BLOCK, start))
+        best.append(min(ways))
+    blocks, end = [], len(branches)
+    while end:
+        start = best[end][1]
+        blocks.append(branches[start:end])
+        end = start
+    return blocks[::-1]
+
+
+def _block(branches: Sequence[Branch]) -> Block:
     queries, keys = (
         pad_sequence([torch.tensor(places) for places in side], batch_first=True, padding_value=-1)
         for side in zip(*branches, strict=True)
@@ -91,7 +107,7 @@ class TreeAttention(torch.autograd.Function):
             scores.view(groups, *block.queries.shape, -1, block.keys.shape[1]).add_(block.bias)
             weights = scores.softmax(dim=-1).to(v.dtype)
             parts.append(torch.bmm(weights, v))
-            kept += [q, k, v, weights, parts[-1]]
+            kept += [q, k, v, weights]
         ctx.save_for_backward(*kept)
         ctx.along, ctx.scale, ctx.groups = along, scale, groups
         return _in_place(parts, along, query.shape, groups)
@@ -103,15 +119,14 @@ class TreeAttention(torch.autograd.Function):
         of_queries, shape = [], (groups, gradient.shape[2], gradient.shape[3])
         of_keys, of_values = torch.zeros(2, *shape, dtype=gradient.dtype)
         for block in along.blocks:
-            q, k, v, weights, out = (next(kept) for _ in range(5))
+            q, k, v, weights = (next(kept) for _ in range(4))
             given = _gather(gradient, block.queries, groups)
             given.view(groups, *block.queries.shape, -1).mul_(block.real)
-            scores = torch.bmm(given, v.mT).float()
-            scores.sub_((given.float() * out).sum(dim=-1, keepdim=True)).mul_(weights).mul_(ctx.scale)
-            scores = scores.to(q.dtype)
-            of_queries.append(torch.bmm(scores, k))
+            scores = torch.ops.aten._softmax_backward_data(torch.bmm(given, v.mT), weights, -1, weights.dtype)
+            of_queries.append(torch.bmm(scores, k).mul_(ctx.scale))
             of_keys.index_add_(1, block.keys.flatten(), torch.bmm(scores.mT, q).view(groups, -1, shape[2]))
             of_values.index_add_(1, block.keys.flatten(), torch.bmm(weights.mT, given).view(groups, -1, shape[2]))
+        of_keys.mul_(ctx.scale)
         return _in_place(of_queries, along, gradient.shape, groups), of_keys[None], of_values[None], None, None
 
 
