@@ -22,7 +22,7 @@ def test_plots_have_labels_and_are_shown_once():
         length_histogram([3, 5, 900], max_length=100),
         bar_with_intervals(scores, ylabel="share right"),
         loss_curves([(1, 2.0), (2, 1.5)], [(0, 2.5), (2, 1.0)]),
-        loss_curves([], [(0, 2.5)]),
+        loss_curves([], [(0, 2.5)], mean="row"),
         reliability_diagram([0.9, 0.95, 0.3], [True, False, True]),
     ]
     assert not plt.get_fignums()

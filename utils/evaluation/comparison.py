@@ -132,5 +132,4 @@ def verdict(difference: Interval, method: str) -> str:
         "behind": f"Fine-tuning is behind: for this data {method} is the better choice.",
         "undecided": "These rows cannot tell the two apart.",
     }
-    size = f"{difference.value:+.2f} [{difference.low:.2f}, {difference.high:.2f}]"
-    return f"Against {method}: {size}. {words[outcome(difference)]}"
+    return f"Against {method}: {difference.signed}. {words[outcome(difference)]}"

@@ -47,6 +47,11 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
+    @property
+    def signed(self) -> str:
+        """A difference: `+0.02 [-0.05, 0.09]`."""
+        return f"{self.value:+.2f} [{self.low:.2f}, {self.high:.2f}]"
+
 
 def share(flags: Sequence[float]) -> Score:
     """The mean of one number per row, such as the share of rows where something holds."""

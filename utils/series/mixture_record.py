@@ -34,15 +34,19 @@ def depends_on(root: Path = ROOT) -> dict[str, Any]:
 
 
 def mixture_rows(path: Path = RECORD) -> list[dict[str, str]]:
-    """A row for each run: its steps, and over all seeds the score of each task that it learned.
+    """A row for each run: its steps, and over all seeds the score of each task that it learned; below it a row that
+    says how far these scores are from those of the first run.
 
     Raises:
         FileNotFoundError: nobody has made the record.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no {path.name}: `make mixture` makes it, in an hour or two")
-    return [
-        {"loss": run["name"], "steps": f"{run['steps']}"}
-        | {task: str(Interval(*run[task]["score"])) if task in run else "not trained" for task in TASKS}
-        for run in read_json(path)["runs"]
-    ]
+    rows = []
+    for run in read_json(path)["runs"]:
+        scores = {task: str(Interval(*run[task]["score"])) if task in run else "not trained" for task in TASKS}
+        rows.append({"run": run["name"], "steps": f"{run['steps']}"} | scores)
+        if len(rows) > 1:
+            against = {task: Interval(*run[task]["against first"]).signed for task in TASKS if task in run}
+            rows.append({"run": "minus the first"} | against)
+    return rows

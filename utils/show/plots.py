@@ -25,12 +25,18 @@ def length_histogram(lengths: Sequence[int], *, max_length: int) -> "Figure":
     return figure
 
 
-def loss_curves(train: Sequence[tuple[float, float]], heldout: Sequence[tuple[float, float]]) -> "Figure":
-    """Training and held-out loss over the steps; both are lists of (step, loss in nats per trained token).
+def loss_curves(
+    train: Sequence[tuple[float, float]], heldout: Sequence[tuple[float, float]], *, mean: str = "token"
+) -> "Figure":
+    """Training and held-out loss over the steps; both are lists of (step, loss in nats).
 
     The loss of a step is that of its few rows, so it jumps; the line through it is the mean of a tenth of all steps.
+
+    Args:
+        mean: what the losses are averaged over, every trained "token" alike or every "row".
     """
-    figure, axes = empty_axes("training step", "loss (nats per trained token)")
+    unit = {"token": "nats per trained token", "row": "nats, a mean over rows"}[mean]
+    figure, axes = empty_axes("training step", f"loss ({unit})")
     if train:
         steps, losses = zip(*train, strict=True)
         window = max(1, len(train) // 10)

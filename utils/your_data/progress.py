@@ -30,7 +30,7 @@ class Progress:
         epochs: passes over the training rows.
         validation: held-out rows. Measuring them eleven times is added to the time that the plan names; without a
             backward pass, a row takes about a third of what a training row takes.
-        price_per_hour: of the machine that the run is meant for, in any currency; 0 if none is to be named.
+        price_per_hour: of a machine that is as fast as this one, in any currency; 0 if none is to be named.
         dry_run: stop after `announce`, with a `DryRun`.
     """
 
@@ -48,7 +48,7 @@ class Progress:
         self.price_per_hour, self.dry_run = price_per_hour, dry_run
 
     def announce(self, plan: "Plan") -> None:
-        """Before the first step: how much there is to do, how long it will take, and what that costs elsewhere.
+        """Before the first step: how much there is to do, how long it will take, and what that costs.
 
         Raises:
             DryRun: that was all that was wanted.
