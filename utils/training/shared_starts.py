@@ -12,6 +12,7 @@ layers look back through attention alone, with a mask that they take as it is.
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -47,11 +48,7 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT, parts: int = 1) -> list[dic
         number of labels of its row, so that the shares of a row sum to 1.
     """
     rows = sorted(rows, key=lambda row: list(row["input_ids"]))  # rows that begin alike become neighbours
-    whole, fresh = _Pack(), []  # how many tokens each row has that the one before it does not lead to
-    for row in rows:
-        before = len(whole.ids)
-        whole.add(row)
-        fresh.append(len(whole.ids) - before)
+    fresh = [len(row["input_ids"]) - _in_common(before, row) for before, row in pairwise([None, *rows])]
     groups = _divided(rows, fresh, limit)
     if parts > 1:
         many = parts * -(-len(groups) // parts)
@@ -61,7 +58,7 @@ def pack(rows: Sequence[Row], *, limit: int = LIMIT, parts: int = 1) -> list[dic
 
 
 def _divided(rows: Sequence[Row], fresh: Sequence[int], limit: int) -> list[list[Row]]:
-    """Neighbours, as many together as make a sequence of at most `limit` tokens."""
+    """Neighbours, as many together as make a sequence of at most `limit` tokens; `fresh` of each are its own."""
     groups: list[list[Row]] = []
     taken = limit
     for row, new in zip(rows, fresh, strict=True):
@@ -73,10 +70,18 @@ def _divided(rows: Sequence[Row], fresh: Sequence[int], limit: int) -> list[list
     return groups
 
 
+def _in_common(before: Row | None, row: Row) -> int:
+    """How many tokens a row has in common with the one before it, up to the first that predicts an answer."""
+    ids, told = row["input_ids"], before["input_ids"] if before else []
+    first = next((at for at, label in enumerate(row["labels"]) if label != -100), len(told))
+    same = next((i for i, (a, b) in enumerate(zip(ids, told, strict=False)) if a != b), len(told))
+    return max(0, min(same, first - 1, len(ids)))
+
+
 class _Pack:
     """Rows in the order in which they come; each begins where it leaves the one before it."""
 
-    def __init__(self, rows: Sequence[Row] = ()) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
         self.ids: list[int] = []
         self.positions: list[int] = []
         self.paths: list[list[int]] = []  # for each row the places of its tokens
@@ -84,12 +89,12 @@ class _Pack:
         self.targets: list[int] = []
         self.share: list[float] = []
         self.weight: list[float] = []
-        for row in rows:
-            self.add(row)
+        for before, row in pairwise([None, *rows]):
+            self._add(row, _in_common(before, row))
 
-    def add(self, row: Row) -> None:
+    def _add(self, row: Row, shared: int) -> None:
         ids, labels = list(row["input_ids"]), list(row["labels"])
-        shared, start = self._shared(row), len(self.ids)
+        start = len(self.ids)
         path = (self.paths[-1][:shared] if shared else []) + list(range(start, start + len(ids) - shared))
         self.ids += ids[shared:]
         self.positions += range(shared, len(ids))
@@ -99,15 +104,6 @@ class _Pack:
         self.targets += [labels[at] for at in labelled]
         self.share += [1 / len(labelled)] * len(labelled)
         self.weight += [float(row.get("weight", 1.0))] * len(labelled)
-
-    def _shared(self, row: Row) -> int:
-        """How many tokens the row has in common with the one before it, up to the first that predicts an answer."""
-        if not self.paths:
-            return 0
-        before = [self.ids[place] for place in self.paths[-1]]
-        first = next((at for at, label in enumerate(row["labels"]) if label != -100), len(before))
-        same = next((i for i, (a, b) in enumerate(zip(row["input_ids"], before, strict=False)) if a != b), len(before))
-        return max(0, min(same, first - 1, len(row["input_ids"])))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         seen = torch.zeros(len(self.ids), len(self.ids), dtype=torch.bool)
