@@ -8,6 +8,7 @@ from utils.models.identity import base_identity
 from utils.models.location import BUNDLED, ModelError, local_folder
 from utils.models.memory import GIB, MODELS, estimate
 from utils.models.nf4 import nf4_config, protect_nf4, share_in_4_bits
+from utils.models.tree_attention import attention_tree
 
 __all__ = [
     "ARCHITECTURES",
@@ -17,6 +18,7 @@ __all__ = [
     "MODELS",
     "ModelError",
     "architecture_table",
+    "attention_tree",
     "base_identity",
     "bytes_beside_weights",
     "estimate",

@@ -19,7 +19,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 from transformers import PreTrainedModel
 
-from utils.models.joined_layers import joined_layers
+from utils.models.fused_layers import fused_layers
 
 SHARE_OF_MEMORY = 0.5  # of what is free in training; activations need the rest
 EXPANDED_BYTES = 2 * 2**30  # in generation, a model that would take more stays in 4 bits
@@ -32,14 +32,14 @@ def expanded_for_training(model: nn.Module, dtype: torch.dtype) -> Iterator[bool
     """Inside the block the 4-bit layers of a model on a CPU, and frozen ones that are wider than `dtype` (such as that
     of the vocabulary), are plain ones in `dtype`; yields whether they are.
 
-    Where they are, parts of a layer are computed as one operation each (`joined_layers`). On a GPU nothing is done: its
-    memory is dear, and it expands a weight while it waits for the next.
+    Where they are, decoder layers that read a packed sequence are computed as two operations each (`fused_layers`). On
+    a GPU nothing is done: its memory is dear, and it expands a weight while it waits for the next.
     """
     places = list(_places(model, lambda layer: isinstance(layer, Linear4bit) or _is_cast(layer, dtype)))
     on_cpu = next(model.parameters()).device.type == "cpu"
     if not on_cpu or _bytes(places, dtype) > SHARE_OF_MEMORY * psutil.virtual_memory().available:
         places = []
-    with _replaced(places, lambda layer: _plain(layer, _expanded_weight(layer).to(dtype))), joined_layers(model):
+    with _replaced(places, lambda layer: _plain(layer, _expanded_weight(layer).to(dtype))), fused_layers(model):
         yield bool(places)
 
 

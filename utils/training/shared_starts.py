@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from utils.training.tree_attention import tree
+from utils.models import attention_tree
 
 # Plain attention over everything before a token, and rotary positions. A test compares each of them with single rows.
 ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})
@@ -125,7 +125,6 @@ def losses(model: Any, packed: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The loss of every labelled token of a packed sequence, in nats; only these meet the vocabulary."""
     reads = {name: packed[name] for name in ("input_ids", "position_ids", "attention_mask")}
     if packed["input_ids"].device.type == "cpu":
-        [[mask]] = packed["attention_mask"]
-        reads["along"] = tree([mask[end].nonzero()[:, 0].tolist() for end in packed["ends"]])
+        reads["along"] = attention_tree(packed["attention_mask"][0, 0], packed["ends"].tolist())
     logits = model(**reads, use_cache=False, logits_to_keep=packed["predicts"]).logits[0]
     return torch.nn.functional.cross_entropy(logits.float(), packed["targets"], reduction="none")
