@@ -9,7 +9,8 @@ Four ways to train the bundled model in NF4 on the same rows, with the same seed
                 Precision is that of the machine, and activations are kept, as below.
     before      `fine_tune` as it was: 4-bit weights are expanded at every step, each row is computed whole, and freed
                 memory goes back to the kernel.
-    expanded    `fine_tune(share_starts=False)`: weights are expanded once, and freed memory is kept.
+    expanded    `fine_tune(share_starts=False)`: weights are expanded once, a layer with its LoRA is one operation, and
+                freed memory is kept.
     all         `fine_tune`: what the rows of a batch have in common is computed once, too, a layer is two operations,
                 attention goes along the branches of what rows share, and two sequences are computed side by side.
 

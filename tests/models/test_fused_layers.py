@@ -5,9 +5,10 @@ from contextlib import nullcontext
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from utils.models import attention_tree, quiet_peft
+from utils.models import attention_tree, bytes_beside_weights, quiet_peft, saved_for_backward
 from utils.models.fused_layers import LAYERS, fused_layers
 
 SMALL = {
@@ -56,8 +57,8 @@ def learned(model, ids=IDS, *, fused: bool, autocast: bool = False) -> tuple[tor
     return logits.detach(), [weight.grad for weight in model.parameters() if weight.requires_grad]
 
 
-def changed(model) -> list[torch.nn.Module]:
-    return [module for module in model.modules() if "forward" in vars(module)]
+def changed(model, kind=LAYERS) -> list[torch.nn.Module]:
+    return [module for module in model.modules() if "forward" in vars(module) and isinstance(module, kind)]
 
 
 @pytest.mark.parametrize("name", FIVE)
@@ -77,9 +78,9 @@ def test_every_layer_is_fused_and_released_even_after_an_error(name):
     model = model_of(name)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     with pytest.raises(KeyError), fused_layers(model):
-        assert [type(layer) in LAYERS for layer in changed(model)] == [True, True]
+        assert len(changed(model)) == 2 and len(changed(model, LoraLayer)) == 14
         raise KeyError
-    assert not changed(model)
+    assert not changed(model, torch.nn.Module)
     after = model.state_dict()
     assert all(torch.equal(weight, after[name]) for name, weight in before.items())
     assert len({weight.untyped_storage().data_ptr() for weight in model.parameters()}) == len(list(model.parameters()))
@@ -93,7 +94,7 @@ def test_ranks_may_differ_and_scales_may_not():
         assert len(changed(ranks)) == 2
     scales = model_of(alpha_pattern={"k_proj": 2})
     with fused_layers(scales):
-        assert not changed(scales)
+        assert not changed(scales) and len(changed(scales, LoraLayer)) == 14
 
 
 def test_in_bf16_it_is_as_near_to_fp32_as_the_separate_operations_are():
@@ -114,26 +115,30 @@ def test_gradients_of_fp32_adapters_are_fp32_in_a_bf16_model():
     assert {gradient.dtype for gradient in gradients} == {torch.float32}
 
 
-@pytest.mark.parametrize(
-    "lora", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}, {"target_modules": ["q_proj", "v_proj"]}]
-)
-def test_layers_with_other_kinds_of_adapter_are_left_alone(lora):
+@pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
+def test_other_kinds_of_adapter_are_left_alone(lora):
     model = model_of(**lora)
     with fused_layers(model):
-        assert not changed(model)
+        assert not changed(model, torch.nn.Module)
 
 
-def test_layers_with_another_gate_are_left_alone():
-    model = model_of(config={"hidden_act": "gelu"})
+@pytest.mark.parametrize("how", [{"target_modules": ["q_proj", "v_proj"]}, {"config": {"hidden_act": "gelu"}}])
+def test_in_other_layers_the_lora_products_are_single_operations(how):
+    model = model_of(**how)
     with fused_layers(model):
-        assert not changed(model)
+        assert not changed(model) and len(changed(model, LoraLayer)) == (14 if "config" in how else 4)
+    logits, gradients = learned(model, fused=False)
+    fused_logits, fused_gradients = learned(model, fused=True)
+    assert torch.allclose(fused_logits, logits, atol=1e-5)
+    for one, other in zip(fused_gradients, gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
 def test_an_adapter_switched_off_or_merged_stays_so():
     model = model_of()
     logits, _ = learned(model, fused=False)
     with model.disable_adapter(), fused_layers(model), torch.no_grad():
-        assert not changed(model) and not torch.allclose(logits_of(model), logits, atol=1e-3)
+        assert not changed(model, torch.nn.Module) and not torch.allclose(logits_of(model), logits, atol=1e-3)
     model.merge_adapter()
     with fused_layers(model), torch.no_grad():
         assert torch.allclose(logits_of(model), logits, atol=1e-4)
@@ -147,16 +152,29 @@ def test_weights_that_are_trained_themselves_are_not_fused():
     assert all(gradient.any() for gradient in learned(model, fused=True)[1])
 
 
-def test_a_padded_batch_and_one_with_checkpointing_go_the_usual_way():
-    model = model_of()
-    ids = torch.arange(3, 43).view(2, 20)
-    with torch.no_grad(), fused_layers(model):
-        inside = model(ids).logits
-    with torch.no_grad():
-        assert torch.equal(inside, model(ids).logits)
+def test_a_padded_batch_goes_layer_by_layer():
+    model, ids, results = model_of(), torch.arange(3, 43).view(2, 20), []
+    for fused in (False, True):
+        model.zero_grad()
+        with fused_layers(model) if fused else nullcontext():
+            logits = model(ids).logits
+            logits.log_softmax(-1).square().mean().backward()
+        results.append([logits.detach(), *(weight.grad for weight in model.parameters() if weight.requires_grad)])
+    for one, other in zip(*results, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_with_checkpointing_gradients_are_the_same_and_little_is_kept():
+    model, kept = model_of(), {}
     _, gradients = learned(model, fused=False)
-    gradients = [gradient.clone() for gradient in gradients]
-    model.gradient_checkpointing_enable()
     model.enable_input_require_grads()
+    for checkpointing in (False, True):
+        if checkpointing:
+            model.gradient_checkpointing_enable()
+        with fused_layers(model), saved_for_backward() as found:
+            logits = model(IDS, **PACKED).logits
+        kept[checkpointing] = bytes_beside_weights(found, model)
+        del logits
+    assert kept[True] < kept[False] / 2
     for one, other in zip(learned(model, fused=True)[1], gradients, strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-6)

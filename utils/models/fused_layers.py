@@ -17,7 +17,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 from transformers.models.qwen3.modeling_qwen3 import Qwen3DecoderLayer
 from transformers.models.smollm3.modeling_smollm3 import SmolLM3DecoderLayer
 
-from utils.models.residual_branch import Branch, Joined, attention, gate
+from utils.models.residual_branch import Branch, Joined, Product, attention, gate
 
 LAYERS = (LlamaDecoderLayer, MistralDecoderLayer, Qwen2DecoderLayer, Qwen3DecoderLayer, SmolLM3DecoderLayer)
 
@@ -25,17 +25,20 @@ LAYERS = (LlamaDecoderLayer, MistralDecoderLayer, Qwen2DecoderLayer, Qwen3Decode
 @contextmanager
 def fused_layers(model: nn.Module) -> Iterator[None]:
     """Inside the block a model on a CPU computes its decoder layers so, where nothing but plain LoRA on all of their
-    linear layers is trained. Other layers stay as they are."""
+    linear layers is trained. Elsewhere each linear layer with plain LoRA is one operation; others stay as they are."""
+    linear = [layer for layer in model.modules() if isinstance(layer, LoraLayer) and _is_plain(layer)]
     layers = [layer for layer in model.modules() if type(layer) in LAYERS and _can_fuse(layer)]
     try:
         for layer in layers:
             layer.forward = _forward(layer)
+        for layer in linear:
+            layer.forward = _product(layer)
         yield
     finally:
-        for layer in layers:
+        for layer in layers + linear:
             vars(layer).pop("forward", None)
-            for linear in _linear(layer):  # a tensor of its own again
-                linear.base_layer.weight.data = linear.base_layer.weight.data.clone()
+        for layer in linear:  # a tensor of its own again
+            layer.base_layer.weight.data = layer.base_layer.weight.data.clone()
 
 
 def _linear(layer: nn.Module) -> list[nn.Module]:
@@ -50,29 +53,39 @@ def _can_fuse(layer: nn.Module) -> bool:
         return False
     scales = {one.scaling[one.active_adapters[0]] for one in linear}
     norms = [norm.weight for norm in layer.modules() if hasattr(norm, "variance_epsilon")]
-    frozen = [weight for one in linear for weight in one.base_layer.parameters()] + norms
-    on_cpu = all(weight.device.type == "cpu" and not weight.requires_grad for weight in frozen)
-    return on_cpu and len(scales) == 1 and layer.mlp.config.hidden_act == "silu"
+    return all(map(_is_frozen, norms)) and len(scales) == 1 and layer.mlp.config.hidden_act == "silu"
 
 
 def _is_plain(layer: LoraLayer) -> bool:
-    """Whether a layer is a linear one with one adapter beside it, and nothing else."""
+    """Whether a layer is a frozen linear one on a CPU with one adapter beside it, and nothing else."""
     if type(layer.base_layer) is not nn.Linear or len(layer.active_adapters) != 1:
         return False
     if layer.merged or layer.disable_adapters or layer.lora_variant:
         return False
     [name] = layer.active_adapters
-    return name in layer.lora_A and not layer.lora_bias[name] and isinstance(layer.lora_dropout[name], nn.Identity)
+    if name not in layer.lora_A or layer.lora_bias[name] or not isinstance(layer.lora_dropout[name], nn.Identity):
+        return False
+    return all(map(_is_frozen, layer.base_layer.parameters()))
+
+
+def _is_frozen(weight: torch.Tensor) -> bool:
+    return weight.device.type == "cpu" and not weight.requires_grad
 
 
 def _joined(*layers: LoraLayer) -> Joined:
     [name], plain = layers[0].active_adapters, [layer.base_layer for layer in layers]
-    weight = torch.cat([one.weight.data for one in plain])
+    weight = torch.cat([one.weight.data for one in plain]) if len(plain) > 1 else plain[0].weight.data
     for one, part in zip(plain, weight.split([len(one.weight) for one in plain]), strict=True):
         one.weight.data = part  # no second copy in memory
     bias = None if plain[0].bias is None else torch.cat([one.bias.data for one in plain])
     a, b = ([getattr(layer, of)[name].weight for layer in layers] for of in ("lora_A", "lora_B"))
     return Joined(weight, bias, layers[0].scaling[name], a, b)
+
+
+def _product(layer: LoraLayer) -> Callable[..., torch.Tensor]:
+    """The forward pass to give to a linear layer."""
+    joined = _joined(layer)
+    return lambda x: Product.apply(x, joined, *joined.adapters())
 
 
 def _forward(layer: nn.Module) -> Callable[..., torch.Tensor]:

@@ -29,7 +29,7 @@ class Joined(NamedTuple):
     def adapters(self) -> tuple[Tensor, Tensor]:
         """All of A, and all of B with zeros between them, in the precision of the weights."""
         a, b = ([one.to(self.weight.dtype) for one in matrices] for matrices in (self.a, self.b))
-        return torch.cat(a), torch.block_diag(*b)
+        return (torch.cat(a), torch.block_diag(*b)) if len(a) > 1 else (a[0], b[0])
 
 
 class Branch(torch.autograd.Function):
@@ -55,18 +55,43 @@ class Branch(torch.autograd.Function):
         return norm_back(of_norm).add_(given).to(given.dtype), None, None, None, None, *of_first, *of_second
 
 
+class Product(torch.autograd.Function):
+    """The product by itself, (..., in) → (..., out), for layers of other kinds. What it keeps is known to autograd, so
+    that checkpointing can let go of it."""
+
+    @staticmethod
+    @torch.autocast("cpu", enabled=False)
+    def forward(ctx, x: Tensor, joined: Joined, a: Tensor, b: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1]).to(joined.weight.dtype)
+        y, low = _times(flat, joined, a, b)
+        ctx.save_for_backward(flat, low, a, b)
+        ctx.joined, ctx.shape = joined, x.shape
+        return y.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    @torch.autocast("cpu", enabled=False)
+    def backward(ctx, given: Tensor):
+        flat, low, a, b = ctx.saved_tensors
+        of_x, of_a, of_b = _times_back(given.reshape(-1, given.shape[-1]), flat, low, ctx.joined, a, b)
+        return of_x.view(ctx.shape), None, of_a, of_b
+
+
 def _product(x: Tensor, joined: Joined, a: Tensor, b: Tensor) -> tuple[Tensor, Callable[[Tensor], Any]]:
-    """(tokens, in) → (tokens, out)"""
-    weight, scale = joined.weight, joined.scale
+    y, low = _times(x, joined, a, b)
+    return y, lambda given: _times_back(given, x, low, joined, a, b)
+
+
+def _times(x: Tensor, joined: Joined, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """(tokens, in) → (tokens, out); and x A' (tokens, rank)."""
     low = x @ a.T
-    y = functional.linear(x, weight, joined.bias).addmm_(low, b.T, alpha=scale)
+    return functional.linear(x, joined.weight, joined.bias).addmm_(low, b.T, alpha=joined.scale), low
 
-    def back(given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        given = given.to(weight.dtype)
-        of_low = (given @ b).mul_(scale)
-        return (given @ weight).addmm_(of_low, a), of_low.T @ x, (given.T @ low).mul_(scale)
 
-    return y, back
+def _times_back(given: Tensor, x: Tensor, low: Tensor, joined: Joined, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of x, A and B."""
+    given = given.to(joined.weight.dtype)
+    of_low = (given @ b).mul_(joined.scale)
+    return (given @ joined.weight).addmm_(of_low, a), of_low.T @ x, (given.T @ low).mul_(joined.scale)
 
 
 def _norm(x: Tensor, weight: Tensor, epsilon: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
