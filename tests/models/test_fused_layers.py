@@ -8,7 +8,7 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from utils.models import attention_tree, bytes_beside_weights, quiet_peft, saved_for_backward
+from utils.models import attention_tree, bytes_beside_weights, expanded_for_training, quiet_peft, saved_for_backward
 from utils.models.fused_layers import LAYERS, fused_layers
 
 SMALL = {
@@ -108,6 +108,17 @@ def test_in_bf16_it_is_as_near_to_fp32_as_the_separate_operations_are():
             far[fused][0] += float((logits - true_logits).norm())
             far[fused][1] += sum(float((g - t).norm()) for g, t in zip(gradients, true_gradients, strict=True))
     assert all(0 < ours < 1.25 * other for ours, other in zip(far[True], far[False], strict=True))
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_biases_norms_and_vocabulary_may_be_wider_than_the_weights(name):
+    model = model_of(name)
+    logits, _ = learned(model, fused=False)
+    with expanded_for_training(model, torch.bfloat16), torch.autocast("cpu", torch.bfloat16):
+        assert len(changed(model)) == 2
+        rounded = logits_of(model)
+        rounded.square().mean().backward()
+    assert (rounded - logits).norm() < 0.02 * logits.norm()
 
 
 def test_gradients_of_fp32_adapters_are_fp32_in_a_bf16_model():

@@ -30,9 +30,9 @@ def fused_layers(model: nn.Module) -> Iterator[None]:
     layers = [layer for layer in model.modules() if type(layer) in LAYERS and _can_fuse(layer)]
     try:
         for layer in layers:
-            layer.forward = _forward(layer)
+            layer.forward = _layer_forward(layer)
         for layer in linear:
-            layer.forward = _product(layer)
+            layer.forward = _linear_forward(layer)
         yield
     finally:
         for layer in layers + linear:
@@ -77,18 +77,18 @@ def _joined(*layers: LoraLayer) -> Joined:
     weight = torch.cat([one.weight.data for one in plain]) if len(plain) > 1 else plain[0].weight.data
     for one, part in zip(plain, weight.split([len(one.weight) for one in plain]), strict=True):
         one.weight.data = part  # no second copy in memory
-    bias = None if plain[0].bias is None else torch.cat([one.bias.data for one in plain])
+    bias = None if plain[0].bias is None else torch.cat([one.bias.data for one in plain]).to(weight.dtype)
     a, b = ([getattr(layer, of)[name].weight for layer in layers] for of in ("lora_A", "lora_B"))
     return Joined(weight, bias, layers[0].scaling[name], a, b)
 
 
-def _product(layer: LoraLayer) -> Callable[..., torch.Tensor]:
+def _linear_forward(layer: LoraLayer) -> Callable[..., torch.Tensor]:
     """The forward pass to give to a linear layer."""
     joined = _joined(layer)
     return lambda x: Product.apply(x, joined, *joined.adapters())
 
 
-def _forward(layer: nn.Module) -> Callable[..., torch.Tensor]:
+def _layer_forward(layer: nn.Module) -> Callable[..., torch.Tensor]:
     """The forward pass to give to a decoder layer."""
     heads_of = layer.self_attn
     q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj = _linear(layer)
