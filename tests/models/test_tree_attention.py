@@ -36,7 +36,8 @@ def tree_of(rows: list[tuple[int, int]]) -> tree_attention.Tree:
 
 def inputs(n: int, dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
     torch.manual_seed(n)
-    return [torch.randn(n, heads, SIZE).to(dtype).requires_grad_() for heads in (HEADS, GROUPS, GROUPS)]
+    query, key, value = (torch.randn(n, heads, SIZE) for heads in (HEADS, GROUPS, GROUPS))
+    return [one.to(dtype).requires_grad_() for one in (query * 0.3, key, value)]
 
 
 def slope(n: int, dtype: torch.dtype) -> torch.Tensor:
@@ -62,7 +63,7 @@ def test_any_tree_gives_the_output_and_gradients_of_its_mask(rows, whole):
     seen, ends = mask_of(rows)
     given_, tree = inputs(len(seen)), attention_tree(seen, ends) if whole else tree_of(rows)
     for one, other in zip(along(given_, tree), masked(given_, seen), strict=True):
-        assert torch.allclose(one, other, atol=1e-4)
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [[(0, 60), (50, 30), (80, 50), (0, 7)], [(0, 400), (50, 300), (20, 300)]])
@@ -78,8 +79,7 @@ def test_a_branch_is_computed_once_and_long_ones_are_not_padded():
     tree = attention_tree(*mask_of([(0, 1000), (50, 600), (50, 300), (0, 5)]))
     # Places 0-499 lead to three branches: 500-999 and 1000-1599, of which the third row shares 50, and 1600-1899.
     blocks = [sorted(block.real.sum(dim=(1, 2)).tolist()) for block in tree.blocks]
-    assert sum(blocks, []) and sorted(sum(blocks, [])) == [5, 50, 300, 500, 500, 550]
-    assert not any({5, 550} <= set(block) for block in blocks)
+    assert sorted(blocks) == [[5], [50], [300], [500], [500], [550]]
 
 
 def test_few_short_branches_are_one_block_and_a_short_sequence_is_computed_whole():
