@@ -58,7 +58,6 @@ def prepare() -> None:
         )
     headless = not has_front_end()
     set_environment(headless=headless)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # not its note on optional kernels for CPUs
     warnings.simplefilter("ignore", FutureWarning)
     if headless:
         _switch_off_progress_widgets()
@@ -67,7 +66,8 @@ def prepare() -> None:
 
 
 def set_environment(*, headless: bool) -> None:
-    """Put the defaults above into `os.environ`; this is the one place that does, for notebooks and for tests."""
+    """Put the defaults above into `os.environ`; this is the one place that does, for notebooks, commands and tests."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # not its note on optional kernels for CPUs
     for name, value in (ENVIRONMENT | (HEADLESS_ENVIRONMENT if headless else {})).items():
         os.environ.setdefault(name, value)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from models_fixture import save_model, small_config
@@ -26,10 +27,12 @@ from utils.curation import (
     load_loop_data,
     loop,
     loop_record,
+    of_rows,
     read_record,
     recorded_arms,
     recorded_curve,
     run_loop,
+    saved,
     stale_parts,
 )
 from utils.files import ROOT
@@ -126,7 +129,7 @@ def test_notebook_06_says_of_the_training_sets_what_every_seed_shows(committed):
         assert loss[REFERENCE] < loss[MACHINE] < loss[CONSTANT_SET] - 0.05
         assert loss[MACHINE] - loss[REFERENCE] < 0.5 * (loss[CONSTANT_SET] - loss[MACHINE])
         assert abs(loss[FIRST_SENTENCE] - loss[CONSTANT_SET]) < 0.03 < loss[NEAREST] - loss[CONSTANT_SET]
-        assert loss[CURATED] > loss[AGAIN] > loss[MACHINE] + 0.03
+        assert loss[CURATED] > loss[AGAIN] > loss[MACHINE] + 0.03 and loss[CURATED] > loss[CONSTANT_SET]
         assert loss[SEED_PAIRS] < loss[REFERENCE] + 0.02
         curve = [Forward.from_dict(run["curve"][size]).loss.value for size in sorted(run["curve"], key=int)]
         assert sorted([*curve, loss[CURATED]], reverse=True) == [*curve, loss[CURATED]]
@@ -136,10 +139,22 @@ def test_notebook_06_says_how_sure_that_is(committed):
     arms = recorded_arms(committed)
     for one, other in ((MACHINE, CONSTANT_SET), (REFERENCE, MACHINE), (AGAIN, CURATED), (MACHINE, AGAIN)):
         assert better(arms, one, against=other).endswith("is better.")
-    for one, other in ((CURATED, MACHINE), (NEAREST, CONSTANT_SET)):
+    for one, other in ((CURATED, MACHINE), (CURATED, CONSTANT_SET), (NEAREST, CONSTANT_SET)):
         assert better(arms, one, against=other).endswith("is worse.")
     for one, other in ((FIRST_SENTENCE, CONSTANT_SET), (SEED_PAIRS, REFERENCE)):
         assert better(arms, one, against=other).endswith("cannot tell the two apart.")
+    sizes = recorded_curve(committed) | {committed["settings"]["text_rows"]: arms[CURATED]}
+    assert all(saved(sizes, more, against=less).low > 0 for less, more in pairwise(sorted(sizes)))
+
+
+def test_notebook_06_says_for_which_kinds_the_seed_is_enough(committed):
+    data, arms = load_loop_data(), recorded_arms(committed)
+    known = [kind in data.seed_kinds for kind in data.test_kinds[: committed["settings"]["test_rows"]]]
+    has, lacks = of_rows(arms, known), of_rows(arms, [not one for one in known])
+    assert better(has, MACHINE, against=SEED_PAIRS).endswith("is worse.")
+    assert better(lacks, REFERENCE, against=SEED_PAIRS).endswith("is better.")
+    for part, one in ((has, REFERENCE), (lacks, MACHINE)):
+        assert better(part, one, against=SEED_PAIRS).endswith("cannot tell the two apart.")
 
 
 def test_a_second_round_brings_no_better_reverse_model_as_notebook_06_says(committed):
