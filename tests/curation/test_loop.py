@@ -148,8 +148,9 @@ def test_notebook_06_says_how_sure_that_is(committed):
 
 
 def test_notebook_06_says_for_which_kinds_the_seed_is_enough(committed):
-    data, arms = load_loop_data(), recorded_arms(committed)
-    known = [kind in data.seed_kinds for kind in data.test_kinds[: committed["settings"]["test_rows"]]]
+    names = {"seed": "seed_rows", "texts": "text_rows", "tests": "test_rows", "reverse": "reverse_test_rows"}
+    data = load_loop_data().first(**{part: committed["settings"][name] for part, name in names.items()})
+    arms, known = recorded_arms(committed), [kind in data.seed_kinds for kind in data.test_kinds]
     has, lacks = of_rows(arms, known), of_rows(arms, [not one for one in known])
     assert better(has, MACHINE, against=SEED_PAIRS).endswith("is worse.")
     assert better(lacks, REFERENCE, against=SEED_PAIRS).endswith("is better.")
